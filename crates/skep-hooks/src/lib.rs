@@ -1,0 +1,1 @@
+//! Event sources of the user-space kernel: system calls and processes.

@@ -1,0 +1,1 @@
+//! The bpf(2) interface over the running Linux kernel.

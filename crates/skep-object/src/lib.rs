@@ -1,0 +1,1 @@
+//! eBPF ELF objects as plain, editable data.

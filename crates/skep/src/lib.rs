@@ -1,0 +1,1 @@
+//! BTF, the type format of eBPF: read, validate, print.
