@@ -85,6 +85,12 @@ impl Size {
             Size::DW => 8,
         }
     }
+
+    /// Number of bits.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.bytes() as u32 * 8
+    }
 }
 
 /// Second operand: a register, or a 32-bit immediate that is sign-extended in 64-bit operations.
@@ -291,10 +297,126 @@ pub enum Insn {
     Exit,
 }
 
+impl From<Reg> for Operand {
+    fn from(reg: Reg) -> Operand {
+        Operand::Reg(reg)
+    }
+}
+
+impl From<i32> for Operand {
+    fn from(imm: i32) -> Operand {
+        Operand::Imm(imm)
+    }
+}
+
 impl Insn {
     /// Slots it takes: 2 for `ld_imm64`, 1 for all else.
     #[must_use]
     pub const fn slots(&self) -> usize {
         if matches!(self, Insn::LoadImm64 { .. }) { 2 } else { 1 }
+    }
+
+    /// 64-bit `dst = src`.
+    #[must_use]
+    pub fn mov(dst: Reg, src: impl Into<Operand>) -> Insn {
+        Insn::alu(AluOp::Mov, dst, src)
+    }
+
+    /// 64-bit `dst = dst op src`.
+    #[must_use]
+    pub fn alu(op: AluOp, dst: Reg, src: impl Into<Operand>) -> Insn {
+        Insn::Alu { width: Width::W64, op, dst, src: src.into() }
+    }
+
+    /// 32-bit `dst = dst op src`.
+    #[must_use]
+    pub fn alu32(op: AluOp, dst: Reg, src: impl Into<Operand>) -> Insn {
+        Insn::Alu { width: Width::W32, op, dst, src: src.into() }
+    }
+
+    /// 64-bit `if dst op src goto +off`.
+    #[must_use]
+    pub fn jump_if(op: JumpOp, dst: Reg, src: impl Into<Operand>, off: i16) -> Insn {
+        Insn::JumpIf { width: Width::W64, op, dst, src: src.into(), off }
+    }
+
+    /// Call of a helper by number.
+    #[must_use]
+    pub const fn call_helper(number: i32) -> Insn {
+        Insn::Call(CallTarget::Helper(number))
+    }
+
+    /// `ld_imm64` of a plain value.
+    #[must_use]
+    pub const fn load_imm64(dst: Reg, value: u64) -> Insn {
+        Insn::LoadImm64 { dst, value: Imm64::Value(value) }
+    }
+
+    /// Slots to go when it jumps, counted from the next slot: `goto`, `gotol`, conditional jumps and `may_goto`. Calls are not
+    /// jumps.
+    #[must_use]
+    pub const fn jump_offset(&self) -> Option<i32> {
+        match *self {
+            Insn::Jump { off, .. } => Some(off),
+            Insn::JumpIf { off, .. } | Insn::MayGoto { off } => Some(off as i32),
+            _ => None,
+        }
+    }
+
+    /// The slot that the jump at slot `pc` goes to. It may lie outside of the program: before it (negative) or after it.
+    #[must_use]
+    pub const fn jump_target(&self, pc: usize) -> Option<i64> {
+        match self.jump_offset() {
+            Some(off) => Some(pc as i64 + 1 + off as i64),
+            None => None,
+        }
+    }
+
+    /// The first slot of the subprogram that the instruction at slot `pc` names: a call of one, or the load of its
+    /// address ([`Imm64::Func`]). It may lie outside of the program.
+    #[must_use]
+    pub const fn subprogram_target(&self, pc: usize) -> Option<i64> {
+        match *self {
+            Insn::Call(CallTarget::Local(off)) | Insn::LoadImm64 { value: Imm64::Func(off), .. } => {
+                Some(pc as i64 + 1 + off as i64)
+            }
+            _ => None,
+        }
+    }
+
+    /// True for `goto`, `gotol`, conditional jumps and `may_goto`.
+    #[must_use]
+    pub const fn is_jump(&self) -> bool {
+        self.jump_offset().is_some()
+    }
+
+    /// True for what may jump or fall through: conditional jumps and `may_goto`.
+    #[must_use]
+    pub const fn is_conditional_jump(&self) -> bool {
+        matches!(self, Insn::JumpIf { .. } | Insn::MayGoto { .. })
+    }
+
+    /// True for calls of any kind.
+    #[must_use]
+    pub const fn is_call(&self) -> bool {
+        matches!(self, Insn::Call(_) | Insn::CallReg { .. })
+    }
+
+    /// True for `exit`.
+    #[must_use]
+    pub const fn is_exit(&self) -> bool {
+        matches!(self, Insn::Exit)
+    }
+
+    /// True when the next instruction can run after this one: all but `exit`, `goto` and `gotol`.
+    #[must_use]
+    pub const fn falls_through(&self) -> bool {
+        !matches!(self, Insn::Exit | Insn::Jump { .. })
+    }
+
+    /// True when a basic block ends with it: jumps and `exit`.
+    #[must_use]
+    pub const fn ends_block(&self) -> bool {
+        self.is_jump() || self.is_exit()
     }
 }

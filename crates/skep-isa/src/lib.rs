@@ -3,8 +3,15 @@
 //! The source of every rule is RFC 9669 and, for what Linux adds, the kernel's documentation of the instruction set.
 #![forbid(unsafe_code)]
 
+mod decode;
+mod encode;
 mod insn;
+pub mod opcode;
 mod raw;
+#[cfg(feature = "proptest")]
+pub mod testing;
 
+pub use decode::{DecodeError, DecodeErrorKind, Field};
+pub use encode::Encoded;
 pub use insn::{AluOp, AtomicOp, CallTarget, Imm64, Insn, JumpOp, Operand, Reg, Size, SwapKind, Width};
-pub use raw::{Endian, RawInsn};
+pub use raw::{Endian, PartialSlot, RawInsn, decode_slots, encode_slots};

@@ -75,6 +75,33 @@ impl RawInsn {
     /// True for the first slot of a two-slot `ld_imm64`.
     #[must_use]
     pub const fn is_wide(self) -> bool {
-        self.opcode == 0x18
+        self.opcode == crate::opcode::LD_IMM64
     }
+}
+
+/// Bytes that are not whole slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{len} bytes are not a whole number of 8-byte instruction slots: {} left over at byte {}", len % 8, len - len % 8)]
+pub struct PartialSlot {
+    /// Number of bytes given.
+    pub len: usize,
+}
+
+/// Reads slots from bytes, as they stand in an ELF section of that byte order.
+///
+/// # Errors
+/// [`PartialSlot`] when the length is not a multiple of 8.
+pub fn decode_slots(bytes: &[u8], endian: Endian) -> Result<Vec<RawInsn>, PartialSlot> {
+    let (slots, rest) = bytes.as_chunks::<{ RawInsn::SIZE }>();
+    if rest.is_empty() {
+        Ok(slots.iter().map(|&slot| RawInsn::from_bytes(slot, endian)).collect())
+    } else {
+        Err(PartialSlot { len: bytes.len() })
+    }
+}
+
+/// Writes slots to bytes.
+#[must_use]
+pub fn encode_slots(slots: &[RawInsn], endian: Endian) -> Vec<u8> {
+    slots.iter().flat_map(|slot| slot.to_bytes(endian)).collect()
 }
