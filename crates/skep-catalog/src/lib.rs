@@ -3,6 +3,12 @@
 //! Everything else that needs a number, a name, a prototype, a context layout or a version reads it here.
 #![forbid(unsafe_code)]
 
+mod helpers;
 mod types;
+mod version;
 
-pub use types::{AttachType, MapType, ProgramType};
+pub use helpers::{
+    Arg, ArgFlags, ArgKind, ArgType, Helper, HelperFlags, HelperSet, ReturnKind, ReturnType, helpers_of, id,
+};
+pub use types::{AttachType, Command, LinkType, MapType, ProgramType};
+pub use version::{KernelVersion, KernelVersionError};
