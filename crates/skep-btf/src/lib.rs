@@ -1,1 +1,22 @@
 //! BTF, the type format of eBPF: read, validate, print.
+#![forbid(unsafe_code)]
+
+mod btf;
+mod error;
+mod ext;
+mod header;
+mod index;
+mod kind;
+mod query;
+mod strings;
+mod types;
+
+pub use btf::Btf;
+pub use error::BtfError;
+pub use ext::{
+    BtfExt, CoreRelo, CoreReloKind, ExtRecord, ExtSection, ExtTable, FuncInfo, LineInfo, kernel_records,
+};
+pub use kind::{Array, FuncLinkage, FwdKind, Int, IntEncoding, Kind, VarLinkage};
+pub use query::{Field, POINTER_SIZE};
+pub use skep_isa::Endian;
+pub use types::{Enumerator, Enumerators, Member, Members, Param, Params, Secinfo, Secinfos, Type};
