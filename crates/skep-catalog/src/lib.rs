@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod helpers;
+pub mod sections;
 mod types;
 mod version;
 
