@@ -3,6 +3,7 @@
 //! The source of every rule is RFC 9669 and, for what Linux adds, the kernel's documentation of the instruction set.
 #![forbid(unsafe_code)]
 
+pub mod cbpf;
 mod decode;
 mod encode;
 mod insn;
