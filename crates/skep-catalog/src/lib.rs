@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod arch;
+pub mod contexts;
 mod helpers;
 pub mod sections;
 pub mod syscalls;

@@ -88,582 +88,229 @@ const fn set(ids: &[u32]) -> HelperSet {
     HelperSet(bits)
 }
 
+/// The set of the helpers with these names.
+macro_rules! helper_set {
+    ($($name:ident)*) => { set(&[$(id::$name,)*]) };
+}
+
 /// What every type may call, given the capabilities.
-const EVERYWHERE: HelperSet = set(&[
-    id::map_lookup_elem,
-    id::map_update_elem,
-    id::map_delete_elem,
-    id::ktime_get_ns,
-    id::trace_printk,
-    id::get_prandom_u32,
-    id::get_smp_processor_id,
-    id::tail_call,
-    id::get_current_pid_tgid,
-    id::get_current_uid_gid,
-    id::get_current_comm,
-    id::get_cgroup_classid,
-    id::perf_event_read,
-    id::get_current_task,
-    id::current_task_under_cgroup,
-    id::get_numa_node_id,
-    id::perf_event_read_value,
-    id::get_current_cgroup_id,
-    id::map_push_elem,
-    id::map_pop_elem,
-    id::map_peek_elem,
-    id::spin_lock,
-    id::spin_unlock,
-    id::strtol,
-    id::strtoul,
-    id::send_signal,
-    id::probe_read_user,
-    id::probe_read_kernel,
-    id::probe_read_user_str,
-    id::probe_read_kernel_str,
-    id::send_signal_thread,
-    id::jiffies64,
-    id::get_ns_current_pid_tgid,
-    id::get_current_ancestor_cgroup_id,
-    id::ktime_get_boot_ns,
-    id::ringbuf_output,
-    id::ringbuf_reserve,
-    id::ringbuf_submit,
-    id::ringbuf_discard,
-    id::ringbuf_query,
-    id::get_task_stack,
-    id::copy_from_user,
-    id::snprintf_btf,
-    id::per_cpu_ptr,
-    id::this_cpu_ptr,
-    id::task_storage_get,
-    id::task_storage_delete,
-    id::get_current_task_btf,
-    id::for_each_map_elem,
-    id::snprintf,
-    id::timer_init,
-    id::timer_set_callback,
-    id::timer_start,
-    id::timer_cancel,
-    id::task_pt_regs,
-    id::get_branch_snapshot,
-    id::trace_vprintk,
-    id::find_vma,
-    id::r#loop,
-    id::strncmp,
-    id::copy_from_user_task,
-    id::kptr_xchg,
-    id::map_lookup_percpu_elem,
-    id::dynptr_from_mem,
-    id::ringbuf_reserve_dynptr,
-    id::ringbuf_submit_dynptr,
-    id::ringbuf_discard_dynptr,
-    id::dynptr_read,
-    id::dynptr_write,
-    id::dynptr_data,
-    id::ktime_get_tai_ns,
-    id::user_ringbuf_drain,
-    id::cgrp_storage_get,
-    id::cgrp_storage_delete,
-]);
+const EVERYWHERE: HelperSet = helper_set! {
+    map_lookup_elem map_update_elem map_delete_elem ktime_get_ns trace_printk get_prandom_u32
+    get_smp_processor_id tail_call get_current_pid_tgid get_current_uid_gid get_current_comm
+    get_cgroup_classid perf_event_read get_current_task current_task_under_cgroup get_numa_node_id
+    perf_event_read_value get_current_cgroup_id map_push_elem map_pop_elem map_peek_elem spin_lock
+    spin_unlock strtol strtoul send_signal probe_read_user probe_read_kernel probe_read_user_str
+    probe_read_kernel_str send_signal_thread jiffies64 get_ns_current_pid_tgid
+    get_current_ancestor_cgroup_id ktime_get_boot_ns ringbuf_output ringbuf_reserve ringbuf_submit
+    ringbuf_discard ringbuf_query get_task_stack copy_from_user snprintf_btf per_cpu_ptr this_cpu_ptr
+    task_storage_get task_storage_delete get_current_task_btf for_each_map_elem snprintf timer_init
+    timer_set_callback timer_start timer_cancel task_pt_regs get_branch_snapshot trace_vprintk
+    find_vma r#loop strncmp copy_from_user_task kptr_xchg map_lookup_percpu_elem dynptr_from_mem
+    ringbuf_reserve_dynptr ringbuf_submit_dynptr ringbuf_discard_dynptr dynptr_read dynptr_write
+    dynptr_data ktime_get_tai_ns user_ringbuf_drain cgrp_storage_get cgrp_storage_delete
+};
 
 /// What every program that attaches by BTF may call.
-const TRACING: HelperSet = EVERYWHERE.union(set(&[
-    id::probe_read,
-    id::perf_event_output,
-    id::get_stackid,
-    id::probe_write_user,
-    id::probe_read_str,
-    id::get_socket_cookie,
-    id::get_stack,
-    id::sk_storage_get,
-    id::sk_storage_delete,
-    id::skb_output,
-    id::xdp_output,
-    id::skc_to_tcp6_sock,
-    id::skc_to_tcp_sock,
-    id::skc_to_tcp_timewait_sock,
-    id::skc_to_tcp_request_sock,
-    id::skc_to_udp6_sock,
-    id::sock_from_file,
-    id::get_func_ip,
-    id::skc_to_unix_sock,
-    id::xdp_get_buff_len,
-    id::skc_to_mptcp_sock,
-]));
+const TRACING: HelperSet = EVERYWHERE.union(helper_set! {
+    probe_read perf_event_output get_stackid probe_write_user probe_read_str get_socket_cookie
+    get_stack sk_storage_get sk_storage_delete skb_output xdp_output skc_to_tcp6_sock skc_to_tcp_sock
+    skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock sock_from_file get_func_ip
+    skc_to_unix_sock xdp_get_buff_len skc_to_mptcp_sock
+});
 
 static ROWS: &[Row] = &[
     Row {
         program: ProgramType::SocketFilter,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::skb_load_bytes,
-            id::get_socket_cookie,
-            id::get_socket_uid,
-            id::skb_load_bytes_relative,
-            id::get_netns_cookie,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output skb_load_bytes get_socket_cookie get_socket_uid
+            skb_load_bytes_relative get_netns_cookie skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            ktime_get_coarse_ns skc_to_unix_sock skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::Kprobe,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::probe_read,
-            id::perf_event_output,
-            id::get_stackid,
-            id::probe_write_user,
-            id::probe_read_str,
-            id::override_return,
-            id::get_stack,
-            id::get_func_ip,
-            id::get_attach_cookie,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            probe_read perf_event_output get_stackid probe_write_user probe_read_str
+            override_return get_stack get_func_ip get_attach_cookie
+        }),
     },
     Row {
         program: ProgramType::SchedCls,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::skb_store_bytes,
-            id::l3_csum_replace,
-            id::l4_csum_replace,
-            id::clone_redirect,
-            id::skb_vlan_push,
-            id::skb_vlan_pop,
-            id::skb_get_tunnel_key,
-            id::skb_set_tunnel_key,
-            id::redirect,
-            id::get_route_realm,
-            id::perf_event_output,
-            id::skb_load_bytes,
-            id::csum_diff,
-            id::skb_get_tunnel_opt,
-            id::skb_set_tunnel_opt,
-            id::skb_change_proto,
-            id::skb_change_type,
-            id::skb_under_cgroup,
-            id::get_hash_recalc,
-            id::skb_change_tail,
-            id::skb_pull_data,
-            id::csum_update,
-            id::set_hash_invalid,
-            id::skb_change_head,
-            id::get_socket_cookie,
-            id::get_socket_uid,
-            id::set_hash,
-            id::skb_adjust_room,
-            id::skb_get_xfrm_state,
-            id::skb_load_bytes_relative,
-            id::fib_lookup,
-            id::skb_cgroup_id,
-            id::skb_ancestor_cgroup_id,
-            id::sk_lookup_tcp,
-            id::sk_lookup_udp,
-            id::sk_release,
-            id::sk_fullsock,
-            id::tcp_sock,
-            id::skb_ecn_set_ce,
-            id::get_listener_sock,
-            id::skc_lookup_tcp,
-            id::tcp_check_syncookie,
-            id::sk_storage_get,
-            id::sk_storage_delete,
-            id::tcp_gen_syncookie,
-            id::get_netns_cookie,
-            id::sk_assign,
-            id::csum_level,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::skb_cgroup_classid,
-            id::redirect_neigh,
-            id::redirect_peer,
-            id::ktime_get_coarse_ns,
-            id::check_mtu,
-            id::skc_to_unix_sock,
-            id::skb_set_tstamp,
-            id::skc_to_mptcp_sock,
-            id::tcp_raw_gen_syncookie_ipv4,
-            id::tcp_raw_gen_syncookie_ipv6,
-            id::tcp_raw_check_syncookie_ipv4,
-            id::tcp_raw_check_syncookie_ipv6,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            skb_store_bytes l3_csum_replace l4_csum_replace clone_redirect skb_vlan_push
+            skb_vlan_pop skb_get_tunnel_key skb_set_tunnel_key redirect get_route_realm
+            perf_event_output skb_load_bytes csum_diff skb_get_tunnel_opt skb_set_tunnel_opt
+            skb_change_proto skb_change_type skb_under_cgroup get_hash_recalc skb_change_tail
+            skb_pull_data csum_update set_hash_invalid skb_change_head get_socket_cookie
+            get_socket_uid set_hash skb_adjust_room skb_get_xfrm_state skb_load_bytes_relative
+            fib_lookup skb_cgroup_id skb_ancestor_cgroup_id sk_lookup_tcp sk_lookup_udp
+            sk_release sk_fullsock tcp_sock skb_ecn_set_ce get_listener_sock skc_lookup_tcp
+            tcp_check_syncookie sk_storage_get sk_storage_delete tcp_gen_syncookie
+            get_netns_cookie sk_assign csum_level skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            skb_cgroup_classid redirect_neigh redirect_peer ktime_get_coarse_ns check_mtu
+            skc_to_unix_sock skb_set_tstamp skc_to_mptcp_sock tcp_raw_gen_syncookie_ipv4
+            tcp_raw_gen_syncookie_ipv6 tcp_raw_check_syncookie_ipv4
+            tcp_raw_check_syncookie_ipv6
+        }),
     },
     Row {
         program: ProgramType::SchedAct,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::skb_store_bytes,
-            id::l3_csum_replace,
-            id::l4_csum_replace,
-            id::clone_redirect,
-            id::skb_vlan_push,
-            id::skb_vlan_pop,
-            id::skb_get_tunnel_key,
-            id::skb_set_tunnel_key,
-            id::redirect,
-            id::get_route_realm,
-            id::perf_event_output,
-            id::skb_load_bytes,
-            id::csum_diff,
-            id::skb_get_tunnel_opt,
-            id::skb_set_tunnel_opt,
-            id::skb_change_proto,
-            id::skb_change_type,
-            id::skb_under_cgroup,
-            id::get_hash_recalc,
-            id::skb_change_tail,
-            id::skb_pull_data,
-            id::csum_update,
-            id::set_hash_invalid,
-            id::skb_change_head,
-            id::get_socket_cookie,
-            id::get_socket_uid,
-            id::set_hash,
-            id::skb_adjust_room,
-            id::skb_get_xfrm_state,
-            id::skb_load_bytes_relative,
-            id::fib_lookup,
-            id::skb_cgroup_id,
-            id::skb_ancestor_cgroup_id,
-            id::sk_lookup_tcp,
-            id::sk_lookup_udp,
-            id::sk_release,
-            id::sk_fullsock,
-            id::tcp_sock,
-            id::skb_ecn_set_ce,
-            id::get_listener_sock,
-            id::skc_lookup_tcp,
-            id::tcp_check_syncookie,
-            id::sk_storage_get,
-            id::sk_storage_delete,
-            id::tcp_gen_syncookie,
-            id::get_netns_cookie,
-            id::sk_assign,
-            id::csum_level,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::skb_cgroup_classid,
-            id::redirect_neigh,
-            id::redirect_peer,
-            id::ktime_get_coarse_ns,
-            id::check_mtu,
-            id::skc_to_unix_sock,
-            id::skb_set_tstamp,
-            id::skc_to_mptcp_sock,
-            id::tcp_raw_gen_syncookie_ipv4,
-            id::tcp_raw_gen_syncookie_ipv6,
-            id::tcp_raw_check_syncookie_ipv4,
-            id::tcp_raw_check_syncookie_ipv6,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            skb_store_bytes l3_csum_replace l4_csum_replace clone_redirect skb_vlan_push
+            skb_vlan_pop skb_get_tunnel_key skb_set_tunnel_key redirect get_route_realm
+            perf_event_output skb_load_bytes csum_diff skb_get_tunnel_opt skb_set_tunnel_opt
+            skb_change_proto skb_change_type skb_under_cgroup get_hash_recalc skb_change_tail
+            skb_pull_data csum_update set_hash_invalid skb_change_head get_socket_cookie
+            get_socket_uid set_hash skb_adjust_room skb_get_xfrm_state skb_load_bytes_relative
+            fib_lookup skb_cgroup_id skb_ancestor_cgroup_id sk_lookup_tcp sk_lookup_udp
+            sk_release sk_fullsock tcp_sock skb_ecn_set_ce get_listener_sock skc_lookup_tcp
+            tcp_check_syncookie sk_storage_get sk_storage_delete tcp_gen_syncookie
+            get_netns_cookie sk_assign csum_level skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            skb_cgroup_classid redirect_neigh redirect_peer ktime_get_coarse_ns check_mtu
+            skc_to_unix_sock skb_set_tstamp skc_to_mptcp_sock tcp_raw_gen_syncookie_ipv4
+            tcp_raw_gen_syncookie_ipv6 tcp_raw_check_syncookie_ipv4
+            tcp_raw_check_syncookie_ipv6
+        }),
     },
     Row {
         program: ProgramType::Tracepoint,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::probe_read,
-            id::perf_event_output,
-            id::get_stackid,
-            id::probe_write_user,
-            id::probe_read_str,
-            id::get_stack,
-            id::get_func_ip,
-            id::get_attach_cookie,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            probe_read perf_event_output get_stackid probe_write_user probe_read_str get_stack
+            get_func_ip get_attach_cookie
+        }),
     },
     Row {
         program: ProgramType::Xdp,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::redirect,
-            id::perf_event_output,
-            id::csum_diff,
-            id::xdp_adjust_head,
-            id::redirect_map,
-            id::xdp_adjust_meta,
-            id::xdp_adjust_tail,
-            id::fib_lookup,
-            id::sk_lookup_tcp,
-            id::sk_lookup_udp,
-            id::sk_release,
-            id::skc_lookup_tcp,
-            id::tcp_check_syncookie,
-            id::tcp_gen_syncookie,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::check_mtu,
-            id::skc_to_unix_sock,
-            id::xdp_get_buff_len,
-            id::xdp_load_bytes,
-            id::xdp_store_bytes,
-            id::skc_to_mptcp_sock,
-            id::tcp_raw_gen_syncookie_ipv4,
-            id::tcp_raw_gen_syncookie_ipv6,
-            id::tcp_raw_check_syncookie_ipv4,
-            id::tcp_raw_check_syncookie_ipv6,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            redirect perf_event_output csum_diff xdp_adjust_head redirect_map xdp_adjust_meta
+            xdp_adjust_tail fib_lookup sk_lookup_tcp sk_lookup_udp sk_release skc_lookup_tcp
+            tcp_check_syncookie tcp_gen_syncookie skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            ktime_get_coarse_ns check_mtu skc_to_unix_sock xdp_get_buff_len xdp_load_bytes
+            xdp_store_bytes skc_to_mptcp_sock tcp_raw_gen_syncookie_ipv4
+            tcp_raw_gen_syncookie_ipv6 tcp_raw_check_syncookie_ipv4
+            tcp_raw_check_syncookie_ipv6
+        }),
     },
     Row {
         program: ProgramType::PerfEvent,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::probe_read,
-            id::perf_event_output,
-            id::get_stackid,
-            id::probe_write_user,
-            id::probe_read_str,
-            id::perf_prog_read_value,
-            id::get_stack,
-            id::read_branch_records,
-            id::get_func_ip,
-            id::get_attach_cookie,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            probe_read perf_event_output get_stackid probe_write_user probe_read_str
+            perf_prog_read_value get_stack read_branch_records get_func_ip get_attach_cookie
+        }),
     },
     Row {
         program: ProgramType::CgroupSkb,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::skb_load_bytes,
-            id::get_socket_cookie,
-            id::get_socket_uid,
-            id::skb_load_bytes_relative,
-            id::skb_cgroup_id,
-            id::get_local_storage,
-            id::skb_ancestor_cgroup_id,
-            id::sk_lookup_tcp,
-            id::sk_lookup_udp,
-            id::sk_release,
-            id::sk_fullsock,
-            id::tcp_sock,
-            id::skb_ecn_set_ce,
-            id::get_listener_sock,
-            id::skc_lookup_tcp,
-            id::sk_storage_get,
-            id::sk_storage_delete,
-            id::get_netns_cookie,
-            id::sk_cgroup_id,
-            id::sk_ancestor_cgroup_id,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output skb_load_bytes get_socket_cookie get_socket_uid
+            skb_load_bytes_relative skb_cgroup_id get_local_storage skb_ancestor_cgroup_id
+            sk_lookup_tcp sk_lookup_udp sk_release sk_fullsock tcp_sock skb_ecn_set_ce
+            get_listener_sock skc_lookup_tcp sk_storage_get sk_storage_delete get_netns_cookie
+            sk_cgroup_id sk_ancestor_cgroup_id skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            ktime_get_coarse_ns skc_to_unix_sock skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::CgroupSock,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::get_socket_cookie,
-            id::get_local_storage,
-            id::sk_storage_get,
-            id::get_netns_cookie,
-            id::ktime_get_coarse_ns,
-            id::get_retval,
-            id::set_retval,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output get_socket_cookie get_local_storage sk_storage_get
+            get_netns_cookie ktime_get_coarse_ns get_retval set_retval
+        }),
     },
     Row {
         program: ProgramType::LwtIn,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::get_route_realm,
-            id::perf_event_output,
-            id::skb_load_bytes,
-            id::csum_diff,
-            id::skb_under_cgroup,
-            id::get_hash_recalc,
-            id::skb_pull_data,
-            id::lwt_push_encap,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            get_route_realm perf_event_output skb_load_bytes csum_diff skb_under_cgroup
+            get_hash_recalc skb_pull_data lwt_push_encap skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            ktime_get_coarse_ns skc_to_unix_sock skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::LwtOut,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::get_route_realm,
-            id::perf_event_output,
-            id::skb_load_bytes,
-            id::csum_diff,
-            id::skb_under_cgroup,
-            id::get_hash_recalc,
-            id::skb_pull_data,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            get_route_realm perf_event_output skb_load_bytes csum_diff skb_under_cgroup
+            get_hash_recalc skb_pull_data skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            ktime_get_coarse_ns skc_to_unix_sock skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::LwtXmit,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::skb_store_bytes,
-            id::l3_csum_replace,
-            id::l4_csum_replace,
-            id::clone_redirect,
-            id::skb_get_tunnel_key,
-            id::skb_set_tunnel_key,
-            id::redirect,
-            id::get_route_realm,
-            id::perf_event_output,
-            id::skb_load_bytes,
-            id::csum_diff,
-            id::skb_get_tunnel_opt,
-            id::skb_set_tunnel_opt,
-            id::skb_under_cgroup,
-            id::get_hash_recalc,
-            id::skb_change_tail,
-            id::skb_pull_data,
-            id::csum_update,
-            id::set_hash_invalid,
-            id::skb_change_head,
-            id::lwt_push_encap,
-            id::csum_level,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            skb_store_bytes l3_csum_replace l4_csum_replace clone_redirect skb_get_tunnel_key
+            skb_set_tunnel_key redirect get_route_realm perf_event_output skb_load_bytes
+            csum_diff skb_get_tunnel_opt skb_set_tunnel_opt skb_under_cgroup get_hash_recalc
+            skb_change_tail skb_pull_data csum_update set_hash_invalid skb_change_head
+            lwt_push_encap csum_level skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            ktime_get_coarse_ns skc_to_unix_sock skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::SockOps,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::get_socket_cookie,
-            id::setsockopt,
-            id::sock_map_update,
-            id::getsockopt,
-            id::sock_ops_cb_flags_set,
-            id::sock_hash_update,
-            id::get_local_storage,
-            id::tcp_sock,
-            id::sk_storage_get,
-            id::sk_storage_delete,
-            id::get_netns_cookie,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::load_hdr_opt,
-            id::store_hdr_opt,
-            id::reserve_hdr_opt,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output get_socket_cookie setsockopt sock_map_update getsockopt
+            sock_ops_cb_flags_set sock_hash_update get_local_storage tcp_sock sk_storage_get
+            sk_storage_delete get_netns_cookie skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock load_hdr_opt
+            store_hdr_opt reserve_hdr_opt ktime_get_coarse_ns skc_to_unix_sock
+            skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::SkSkb,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::skb_store_bytes,
-            id::perf_event_output,
-            id::skb_load_bytes,
-            id::skb_change_tail,
-            id::skb_pull_data,
-            id::skb_change_head,
-            id::get_socket_cookie,
-            id::get_socket_uid,
-            id::skb_adjust_room,
-            id::sk_redirect_map,
-            id::sk_redirect_hash,
-            id::sk_lookup_tcp,
-            id::sk_lookup_udp,
-            id::sk_release,
-            id::skc_lookup_tcp,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            skb_store_bytes perf_event_output skb_load_bytes skb_change_tail skb_pull_data
+            skb_change_head get_socket_cookie get_socket_uid skb_adjust_room sk_redirect_map
+            sk_redirect_hash sk_lookup_tcp sk_lookup_udp sk_release skc_lookup_tcp
+            skc_to_tcp6_sock skc_to_tcp_sock skc_to_tcp_timewait_sock skc_to_tcp_request_sock
+            skc_to_udp6_sock ktime_get_coarse_ns skc_to_unix_sock skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::CgroupDevice,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[id::perf_event_output, id::get_local_storage])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output get_local_storage
+        }),
     },
     Row {
         program: ProgramType::SkMsg,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::msg_redirect_map,
-            id::msg_apply_bytes,
-            id::msg_cork_bytes,
-            id::msg_pull_data,
-            id::msg_redirect_hash,
-            id::msg_push_data,
-            id::msg_pop_data,
-            id::sk_storage_get,
-            id::sk_storage_delete,
-            id::get_netns_cookie,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output msg_redirect_map msg_apply_bytes msg_cork_bytes msg_pull_data
+            msg_redirect_hash msg_push_data msg_pop_data sk_storage_get sk_storage_delete
+            get_netns_cookie skc_to_tcp6_sock skc_to_tcp_sock skc_to_tcp_timewait_sock
+            skc_to_tcp_request_sock skc_to_udp6_sock ktime_get_coarse_ns skc_to_unix_sock
+            skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::RawTracepoint,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::probe_read,
-            id::perf_event_output,
-            id::get_stackid,
-            id::probe_write_user,
-            id::probe_read_str,
-            id::get_stack,
-            id::get_func_ip,
-            id::get_attach_cookie,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            probe_read perf_event_output get_stackid probe_write_user probe_read_str get_stack
+            get_func_ip get_attach_cookie
+        }),
     },
     Row {
         program: ProgramType::CgroupSockAddr,
@@ -675,59 +322,24 @@ static ROWS: &[Row] = &[
             AttachType::CgroupUnixConnect,
             AttachType::CgroupUnixSendmsg,
         ],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::get_socket_cookie,
-            id::setsockopt,
-            id::getsockopt,
-            id::get_local_storage,
-            id::sk_lookup_tcp,
-            id::sk_lookup_udp,
-            id::sk_release,
-            id::skc_lookup_tcp,
-            id::sk_storage_get,
-            id::sk_storage_delete,
-            id::get_netns_cookie,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::get_retval,
-            id::set_retval,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output get_socket_cookie setsockopt getsockopt get_local_storage
+            sk_lookup_tcp sk_lookup_udp sk_release skc_lookup_tcp sk_storage_get
+            sk_storage_delete get_netns_cookie skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            ktime_get_coarse_ns skc_to_unix_sock get_retval set_retval skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::CgroupSockAddr,
         attach: &[AttachType::CgroupInet4Connect, AttachType::CgroupInet6Connect],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::get_socket_cookie,
-            id::setsockopt,
-            id::getsockopt,
-            id::bind,
-            id::get_local_storage,
-            id::sk_lookup_tcp,
-            id::sk_lookup_udp,
-            id::sk_release,
-            id::skc_lookup_tcp,
-            id::sk_storage_get,
-            id::sk_storage_delete,
-            id::get_netns_cookie,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::get_retval,
-            id::set_retval,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output get_socket_cookie setsockopt getsockopt bind get_local_storage
+            sk_lookup_tcp sk_lookup_udp sk_release skc_lookup_tcp sk_storage_get
+            sk_storage_delete get_netns_cookie skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            ktime_get_coarse_ns skc_to_unix_sock get_retval set_retval skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::CgroupSockAddr,
@@ -742,287 +354,156 @@ static ROWS: &[Row] = &[
             AttachType::CgroupUnixGetpeername,
             AttachType::CgroupUnixGetsockname,
         ],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::get_socket_cookie,
-            id::setsockopt,
-            id::getsockopt,
-            id::get_local_storage,
-            id::sk_lookup_tcp,
-            id::sk_lookup_udp,
-            id::sk_release,
-            id::skc_lookup_tcp,
-            id::sk_storage_get,
-            id::sk_storage_delete,
-            id::get_netns_cookie,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output get_socket_cookie setsockopt getsockopt get_local_storage
+            sk_lookup_tcp sk_lookup_udp sk_release skc_lookup_tcp sk_storage_get
+            sk_storage_delete get_netns_cookie skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            ktime_get_coarse_ns skc_to_unix_sock skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::LwtSeg6local,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::get_route_realm,
-            id::perf_event_output,
-            id::skb_load_bytes,
-            id::csum_diff,
-            id::skb_under_cgroup,
-            id::get_hash_recalc,
-            id::skb_pull_data,
-            id::lwt_seg6_store_bytes,
-            id::lwt_seg6_adjust_srh,
-            id::lwt_seg6_action,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            get_route_realm perf_event_output skb_load_bytes csum_diff skb_under_cgroup
+            get_hash_recalc skb_pull_data lwt_seg6_store_bytes lwt_seg6_adjust_srh
+            lwt_seg6_action skc_to_tcp6_sock skc_to_tcp_sock skc_to_tcp_timewait_sock
+            skc_to_tcp_request_sock skc_to_udp6_sock ktime_get_coarse_ns skc_to_unix_sock
+            skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::LircMode2,
         attach: &[],
-        helpers: set(&[
-            id::map_lookup_elem,
-            id::map_update_elem,
-            id::map_delete_elem,
-            id::ktime_get_ns,
-            id::trace_printk,
-            id::get_prandom_u32,
-            id::tail_call,
-            id::rc_repeat,
-            id::rc_keydown,
-            id::map_push_elem,
-            id::map_pop_elem,
-            id::map_peek_elem,
-            id::rc_pointer_rel,
-            id::ktime_get_boot_ns,
-            id::ktime_get_tai_ns,
-        ]),
+        helpers: helper_set! {
+            map_lookup_elem map_update_elem map_delete_elem ktime_get_ns trace_printk
+            get_prandom_u32 tail_call rc_repeat rc_keydown map_push_elem map_pop_elem
+            map_peek_elem rc_pointer_rel ktime_get_boot_ns ktime_get_tai_ns
+        },
     },
     Row {
         program: ProgramType::SkReuseport,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::skb_load_bytes,
-            id::get_socket_cookie,
-            id::skb_load_bytes_relative,
-            id::sk_select_reuseport,
-            id::ktime_get_coarse_ns,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            skb_load_bytes get_socket_cookie skb_load_bytes_relative sk_select_reuseport
+            ktime_get_coarse_ns
+        }),
     },
     Row {
         program: ProgramType::FlowDissector,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::skb_load_bytes,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            skb_load_bytes skc_to_tcp6_sock skc_to_tcp_sock skc_to_tcp_timewait_sock
+            skc_to_tcp_request_sock skc_to_udp6_sock ktime_get_coarse_ns skc_to_unix_sock
+            skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::CgroupSysctl,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::get_local_storage,
-            id::sysctl_get_name,
-            id::sysctl_get_current_value,
-            id::sysctl_get_new_value,
-            id::sysctl_set_new_value,
-            id::ktime_get_coarse_ns,
-            id::get_retval,
-            id::set_retval,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output get_local_storage sysctl_get_name sysctl_get_current_value
+            sysctl_get_new_value sysctl_set_new_value ktime_get_coarse_ns get_retval
+            set_retval
+        }),
     },
     Row {
         program: ProgramType::RawTracepointWritable,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::probe_read,
-            id::perf_event_output,
-            id::get_stackid,
-            id::probe_write_user,
-            id::probe_read_str,
-            id::get_stack,
-            id::get_func_ip,
-            id::get_attach_cookie,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            probe_read perf_event_output get_stackid probe_write_user probe_read_str get_stack
+            get_func_ip get_attach_cookie
+        }),
     },
     Row {
         program: ProgramType::CgroupSockopt,
         attach: &[AttachType::CgroupGetsockopt],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::get_local_storage,
-            id::tcp_sock,
-            id::sk_storage_get,
-            id::sk_storage_delete,
-            id::get_netns_cookie,
-            id::get_retval,
-            id::set_retval,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output get_local_storage tcp_sock sk_storage_get sk_storage_delete
+            get_netns_cookie get_retval set_retval
+        }),
     },
     Row {
         program: ProgramType::CgroupSockopt,
         attach: &[AttachType::CgroupSetsockopt],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::setsockopt,
-            id::getsockopt,
-            id::get_local_storage,
-            id::tcp_sock,
-            id::sk_storage_get,
-            id::sk_storage_delete,
-            id::get_netns_cookie,
-            id::get_retval,
-            id::set_retval,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output setsockopt getsockopt get_local_storage tcp_sock sk_storage_get
+            sk_storage_delete get_netns_cookie get_retval set_retval
+        }),
     },
     Row {
         program: ProgramType::Tracing,
         attach: &[AttachType::TraceRawTp],
-        helpers: TRACING.union(set(&[id::get_attach_cookie])),
+        helpers: TRACING.union(helper_set! {
+            get_attach_cookie
+        }),
     },
     Row {
         program: ProgramType::Tracing,
         attach: &[AttachType::TraceFentry],
-        helpers: TRACING.union(set(&[
-            id::d_path,
-            id::get_attach_cookie,
-            id::get_func_arg,
-            id::get_func_arg_cnt,
-        ])),
+        helpers: TRACING.union(helper_set! {
+            d_path get_attach_cookie get_func_arg get_func_arg_cnt
+        }),
     },
     Row {
         program: ProgramType::Tracing,
         attach: &[AttachType::TraceFexit, AttachType::ModifyReturn],
-        helpers: TRACING.union(set(&[
-            id::d_path,
-            id::get_attach_cookie,
-            id::get_func_arg,
-            id::get_func_ret,
-            id::get_func_arg_cnt,
-        ])),
+        helpers: TRACING.union(helper_set! {
+            d_path get_attach_cookie get_func_arg get_func_ret get_func_arg_cnt
+        }),
     },
     Row {
         program: ProgramType::Tracing,
         attach: &[AttachType::TraceIter],
-        helpers: TRACING.union(set(&[
-            id::setsockopt,
-            id::getsockopt,
-            id::seq_printf,
-            id::seq_write,
-            id::d_path,
-            id::seq_printf_btf,
-        ])),
+        helpers: TRACING.union(helper_set! {
+            setsockopt getsockopt seq_printf seq_write d_path seq_printf_btf
+        }),
     },
     Row {
         program: ProgramType::StructOps,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::setsockopt,
-            id::getsockopt,
-            id::sk_storage_get,
-            id::sk_storage_delete,
-            id::tcp_send_ack,
-            id::ktime_get_coarse_ns,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            setsockopt getsockopt sk_storage_get sk_storage_delete tcp_send_ack
+            ktime_get_coarse_ns
+        }),
     },
     Row {
         program: ProgramType::Lsm,
         attach: &[AttachType::LsmMac],
-        helpers: TRACING.union(set(&[
-            id::inode_storage_get,
-            id::inode_storage_delete,
-            id::d_path,
-            id::bprm_opts_set,
-            id::ima_inode_hash,
-            id::get_attach_cookie,
-            id::get_func_arg,
-            id::get_func_arg_cnt,
-            id::ima_file_hash,
-        ])),
+        helpers: TRACING.union(helper_set! {
+            inode_storage_get inode_storage_delete d_path bprm_opts_set ima_inode_hash
+            get_attach_cookie get_func_arg get_func_arg_cnt ima_file_hash
+        }),
     },
     Row {
         program: ProgramType::Lsm,
         attach: &[AttachType::LsmCgroup],
-        helpers: TRACING.union(set(&[
-            id::setsockopt,
-            id::getsockopt,
-            id::get_local_storage,
-            id::get_netns_cookie,
-            id::inode_storage_get,
-            id::inode_storage_delete,
-            id::d_path,
-            id::bprm_opts_set,
-            id::ima_inode_hash,
-            id::get_attach_cookie,
-            id::get_retval,
-            id::set_retval,
-            id::ima_file_hash,
-        ])),
+        helpers: TRACING.union(helper_set! {
+            setsockopt getsockopt get_local_storage get_netns_cookie inode_storage_get
+            inode_storage_delete d_path bprm_opts_set ima_inode_hash get_attach_cookie
+            get_retval set_retval ima_file_hash
+        }),
     },
     Row {
         program: ProgramType::SkLookup,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::perf_event_output,
-            id::sk_release,
-            id::sk_assign,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::ktime_get_coarse_ns,
-            id::skc_to_unix_sock,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            perf_event_output sk_release sk_assign skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
+            ktime_get_coarse_ns skc_to_unix_sock skc_to_mptcp_sock
+        }),
     },
     Row {
         program: ProgramType::Syscall,
         attach: &[],
-        helpers: EVERYWHERE.union(set(&[
-            id::probe_read,
-            id::perf_event_output,
-            id::get_stackid,
-            id::probe_read_str,
-            id::get_socket_cookie,
-            id::get_stack,
-            id::skb_output,
-            id::xdp_output,
-            id::skc_to_tcp6_sock,
-            id::skc_to_tcp_sock,
-            id::skc_to_tcp_timewait_sock,
-            id::skc_to_tcp_request_sock,
-            id::skc_to_udp6_sock,
-            id::sock_from_file,
-            id::sys_bpf,
-            id::btf_find_by_name_kind,
-            id::sys_close,
-            id::get_func_ip,
-            id::skc_to_unix_sock,
-            id::kallsyms_lookup_name,
-            id::xdp_get_buff_len,
-            id::skc_to_mptcp_sock,
-        ])),
+        helpers: EVERYWHERE.union(helper_set! {
+            probe_read perf_event_output get_stackid probe_read_str get_socket_cookie
+            get_stack skb_output xdp_output skc_to_tcp6_sock skc_to_tcp_sock
+            skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock sock_from_file
+            sys_bpf btf_find_by_name_kind sys_close get_func_ip skc_to_unix_sock
+            kallsyms_lookup_name xdp_get_buff_len skc_to_mptcp_sock
+        }),
     },
     Row { program: ProgramType::Netfilter, attach: &[], helpers: EVERYWHERE },
 ];
