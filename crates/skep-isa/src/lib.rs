@@ -3,8 +3,10 @@
 //! The source of every rule is RFC 9669 and, for what Linux adds, the kernel's documentation of the instruction set.
 #![forbid(unsafe_code)]
 
+pub mod asm;
 pub mod cbpf;
 mod decode;
+pub mod disasm;
 mod encode;
 mod insn;
 pub mod opcode;

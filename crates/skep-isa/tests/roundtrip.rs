@@ -1,0 +1,102 @@
+//! The assembler reads back what the disassembler prints, and survives everything else.
+
+use proptest::prelude::*;
+use skep_isa::asm::{Options, assemble};
+use skep_isa::disasm::{Listing, Style, disassemble};
+use skep_isa::{Endian, Insn, decode_slots, encode_slots, testing};
+
+fn options(endian: Endian) -> Options<'static> {
+    Options { endian, ..Options::default() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2048))]
+
+    #[test]
+    fn assembling_the_text_gives_the_instruction(insn in testing::insn()) {
+        for style in [Style::CANONICAL, Style { alu32: true, ..Style::CANONICAL }] {
+            let text = insn.display(style).to_string();
+            let assembly = assemble(&text, &options(Endian::Little)).map_err(|e| TestCaseError::fail(format!("{text}: {e}")))?;
+            prop_assert_eq!(assembly.insns().unwrap(), insn.encode().to_vec(), "{}", text);
+        }
+    }
+
+    #[test]
+    fn assembling_the_text_of_a_program_gives_the_program(
+        insns in proptest::collection::vec(testing::insn(), 0..50),
+        big in any::<bool>(),
+    ) {
+        let endian = if big { Endian::Big } else { Endian::Little };
+        let program = Insn::encode_all(&insns);
+        let text = disassemble(&program).unwrap();
+        let assembly = assemble(&text, &options(endian)).unwrap();
+        prop_assert_eq!(&assembly.sections[0].bytes, &encode_slots(&program, endian));
+        // A listing without the bytes reads back too: slot numbers are numeric labels.
+        let bytes = encode_slots(&program, endian);
+        let mut listing = Listing::new("code", &bytes, endian);
+        (listing.style, listing.raw_insn) = (Style::CANONICAL, false);
+        let assembly = assemble(&listing.to_string(), &options(endian)).unwrap();
+        prop_assert_eq!(assembly.insns().unwrap(), program);
+    }
+
+    #[test]
+    fn any_bytes_have_a_listing_that_covers_them(bytes in proptest::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..200)) {
+        for endian in [Endian::Little, Endian::Big] {
+            let listing = Listing::new("code", &bytes, endian).to_string();
+            if !listing.contains("...") {
+                let shown: Vec<u8> = listing
+                    .lines()
+                    .filter_map(|line| line.split('\t').nth(1))
+                    .flat_map(|bytes| bytes.split(' ').map(|byte| u8::from_str_radix(byte, 16).unwrap()))
+                    .collect();
+                prop_assert_eq!(&shown, &bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_assembles_or_has_an_error_inside_of_it(text in "(r1|w2|=|\\+=|s|\\*|\\(|\\)|u8|u64|lock|if|goto|call|local|ll|5|-1|0x|1b|1:|a:|a|\\[|\\]|skb|map|fd|:|,|;|\n| |\"|\\.|\\.zero|\\.long|#|/\\*|é){0,12}") {
+        if let Err(error) = assemble(&text, &options(Endian::Little)) {
+            prop_assert!(text.get(error.span.clone()).is_some(), "{:?}", error);
+            prop_assert_eq!(error.line, text[..error.span.start].matches('\n').count() + 1);
+            prop_assert!(error.source_line(&text).chars().count() + 1 >= error.column);
+        }
+    }
+
+    #[test]
+    fn whole_slots_read_from_bytes_disassemble_or_say_where_not(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        if let Ok(slots) = decode_slots(&bytes, Endian::Little) {
+            match disassemble(&slots) {
+                Ok(text) => prop_assert_eq!(assemble(&text, &options(Endian::Little)).unwrap().insns().unwrap(), slots),
+                Err(error) => prop_assert!(error.slot < slots.len()),
+            }
+        }
+    }
+}
+
+#[test]
+fn hostile_texts_take_no_time_and_no_stack() {
+    let cases = [
+        "(".repeat(1 << 20),
+        format!("r1 = {}1", "-".repeat(1 << 20)),
+        format!("r1 = 1{}", "+1".repeat(1 << 19)),
+        "a".repeat(1 << 20),
+        ";".repeat(1 << 20),
+        "/*".repeat(1 << 19),
+        "\"".repeat(1 << 20),
+        (0..100_000).map(|i| format!("l{i}:\n")).collect(),
+        "1:goto 1b\n".repeat(100_000),
+        "goto 1f\n".repeat(30_000) + "1:",
+        "call f\n".repeat(100_000),
+        ".zero 0xffffffff\n".repeat(10),
+        ".bss\n.zero 0xffffffff\n".repeat(10),
+        ".p2align 16\n.byte 1\n".repeat(10_000),
+        "r0 = 0x".to_owned() + &"f".repeat(1 << 20),
+    ];
+    let start = std::time::Instant::now();
+    for text in &cases {
+        let _ = assemble(text, &Options::default());
+    }
+    // Anything quadratic would take minutes.
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+}
