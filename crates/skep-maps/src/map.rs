@@ -103,7 +103,8 @@ pub trait Map: Send + Sync {
     /// # Errors
     /// [`MapError::NotFound`], [`MapError::InvalidFlags`], [`MapError::NotSupported`].
     fn lookup_and_delete(&self, key: &[u8], flags: u64) -> Result<Vec<u8>> {
-        let _ = (key, flags);
+        let _ = key;
+        check_lookup_flags(flags)?;
         Err(MapError::NotSupported)
     }
 

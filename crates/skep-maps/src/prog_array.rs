@@ -12,12 +12,14 @@ use crate::error::{CreateError, MapError};
 use crate::map::{Map, check_key, check_lookup_flags};
 use crate::memory::Block;
 
-/// A program in a slot: the payload holds whatever keeps the program alive and lets the kernel run it.
+/// A program in a slot.
 pub struct ProgSlot {
     /// The program's id, which the `bpf(2)` side reads.
     pub id: u32,
-    /// The kernel's program object.
+    /// What a tail call runs, of a type that the kernel knows.
     pub program: Arc<dyn Any + Send + Sync>,
+    /// The slot's reference to the program as an object with an id.
+    pub object: Arc<dyn Any + Send + Sync>,
 }
 
 /// Slots in a leaf.
