@@ -18,6 +18,8 @@
 //! ```
 
 mod availability;
+mod map_types;
+mod signatures;
 mod table_0;
 mod table_100;
 mod table_200;
@@ -45,7 +47,7 @@ pub struct Helper {
     pub c_return: &'static str,
     /// What the verifier knows of R0 after the call.
     pub ret: ReturnType,
-    /// Its arguments, at most five: R1, R2, ...
+    /// Its arguments, at most five: R1, R2, ... Some program types have their own: see [`args_for`](Self::args_for).
     pub args: &'static [Arg],
 }
 
@@ -100,6 +102,18 @@ impl Helper {
     #[must_use]
     pub const fn changes_packet_data(&self) -> bool {
         self.flags.contains(HelperFlags::CHANGES_PACKET_DATA)
+    }
+
+    /// Whoever loads the program needs `CAP_PERFMON`, whatever the program type asks for.
+    #[must_use]
+    pub const fn needs_perfmon(&self) -> bool {
+        self.flags.contains(HelperFlags::NEEDS_PERFMON)
+    }
+
+    /// Refused while the kernel is locked down.
+    #[must_use]
+    pub const fn locked_down(&self) -> bool {
+        self.flags.contains(HelperFlags::LOCKED_DOWN)
     }
 
     /// Further arguments may follow the named ones (`...` in C). At most five in all, as ever.

@@ -16,7 +16,7 @@ helpers! {
     4 probe_read, 4 1, [GPL_ONLY], "long": Ret::INTEGER,
         ["void *" dst: MEM.uninit(), "__u32" size: SIZE_OR_ZERO, "const void *" unsafe_ptr: ANYTHING];
     5 ktime_get_ns, 4 1, [], "__u64": Ret::INTEGER, [];
-    6 trace_printk, 4 1, [GPL_ONLY VARIADIC], "long": Ret::INTEGER,
+    6 trace_printk, 4 1, [GPL_ONLY NEEDS_PERFMON VARIADIC], "long": Ret::INTEGER,
         ["const char *" fmt: MEM.read_only(), "__u32" fmt_size: SIZE];
     7 get_prandom_u32, 4 1, [], "__u32": Ret::INTEGER, [];
     8 get_smp_processor_id, 4 1, [], "__u32": Ret::INTEGER, [];
@@ -35,7 +35,8 @@ helpers! {
         ["struct __sk_buff *" skb: CTX, "__u32" ifindex: ANYTHING, "__u64" flags: ANYTHING];
     14 get_current_pid_tgid, 4 2, [], "__u64": Ret::INTEGER, [];
     15 get_current_uid_gid, 4 2, [], "__u64": Ret::INTEGER, [];
-    16 get_current_comm, 4 2, [], "long": Ret::INTEGER, ["void *" buf: MEM.uninit(), "__u32" size_of_buf: SIZE];
+    16 get_current_comm, 4 2, [NEEDS_PERFMON], "long": Ret::INTEGER,
+        ["void *" buf: MEM.uninit(), "__u32" size_of_buf: SIZE];
     17 get_cgroup_classid, 4 3, [], "__u32": Ret::INTEGER, ["struct __sk_buff *" skb: CTX];
     18 skb_vlan_push, 4 3, [CHANGES_PACKET_DATA], "long": Ret::INTEGER,
         ["struct __sk_buff *" skb: CTX, "__be16" vlan_proto: ANYTHING, "__u16" vlan_tci: ANYTHING];
@@ -46,7 +47,8 @@ helpers! {
     21 skb_set_tunnel_key, 4 3, [], "long": Ret::INTEGER,
         ["struct __sk_buff *" skb: CTX, "struct bpf_tunnel_key *" key: MEM.read_only(), "__u32" size: SIZE,
          "__u64" flags: ANYTHING];
-    22 perf_event_read, 4 3, [GPL_ONLY], "__u64": Ret::INTEGER, ["void *" map: MAP, "__u64" flags: ANYTHING];
+    22 perf_event_read, 4 3, [GPL_ONLY NEEDS_PERFMON], "__u64": Ret::INTEGER,
+        ["void *" map: MAP, "__u64" flags: ANYTHING];
     23 redirect, 4 4, [], "long": Ret::INTEGER, ["__u32" ifindex: ANYTHING, "__u64" flags: ANYTHING];
     24 get_route_realm, 4 4, [], "__u32": Ret::INTEGER, ["struct __sk_buff *" skb: CTX];
     25 perf_event_output, 4 4, [GPL_ONLY], "long": Ret::INTEGER,
@@ -69,7 +71,7 @@ helpers! {
     33 skb_under_cgroup, 4 8, [], "long": Ret::INTEGER,
         ["struct __sk_buff *" skb: CTX, "void *" map: MAP, "__u32" index: ANYTHING];
     34 get_hash_recalc, 4 8, [], "__u32": Ret::INTEGER, ["struct __sk_buff *" skb: CTX];
-    35 get_current_task, 4 8, [GPL_ONLY], "__u64": Ret::INTEGER, [];
+    35 get_current_task, 4 8, [GPL_ONLY NEEDS_PERFMON], "__u64": Ret::INTEGER, [];
     36 probe_write_user, 4 8, [GPL_ONLY LOCKED_DOWN], "long": Ret::INTEGER,
         ["void *" dst: ANYTHING, "const void *" src: MEM.read_only(), "__u32" len: SIZE];
     37 current_task_under_cgroup, 4 9, [], "long": Ret::INTEGER, ["void *" map: MAP, "__u32" index: ANYTHING];
@@ -102,7 +104,7 @@ helpers! {
         ["struct bpf_sock_ops *" skops: CTX, "void *" map: MAP, "void *" key: MAP_KEY, "__u64" flags: ANYTHING];
     54 xdp_adjust_meta, 4 15, [CHANGES_PACKET_DATA], "long": Ret::INTEGER,
         ["struct xdp_md *" xdp_md: CTX, "int" delta: ANYTHING];
-    55 perf_event_read_value, 4 15, [GPL_ONLY], "long": Ret::INTEGER,
+    55 perf_event_read_value, 4 15, [GPL_ONLY NEEDS_PERFMON], "long": Ret::INTEGER,
         ["void *" map: MAP, "__u64" flags: ANYTHING, "struct bpf_perf_event_value *" buf: MEM.uninit(),
          "__u32" buf_size: SIZE];
     56 perf_prog_read_value, 4 15, [GPL_ONLY], "long": Ret::INTEGER,
@@ -163,10 +165,10 @@ helpers! {
     83 skb_ancestor_cgroup_id, 4 19, [], "__u64": Ret::INTEGER,
         ["struct __sk_buff *" skb: CTX, "int" ancestor_level: ANYTHING];
     84 sk_lookup_tcp, 4 20, [], "struct bpf_sock *": Ret::SOCKET.or_null(),
-        ["void *" ctx: CTX, "struct bpf_sock_tuple *" tuple: MEM.read_only(), "__u32" tuple_size: SIZE,
+        ["void *" ctx: CTX, "struct bpf_sock_tuple *" tuple: MEM.read_only(), "__u32" tuple_size: SIZE_OR_ZERO,
          "__u64" netns: ANYTHING, "__u64" flags: ANYTHING];
     85 sk_lookup_udp, 4 20, [], "struct bpf_sock *": Ret::SOCKET.or_null(),
-        ["void *" ctx: CTX, "struct bpf_sock_tuple *" tuple: MEM.read_only(), "__u32" tuple_size: SIZE,
+        ["void *" ctx: CTX, "struct bpf_sock_tuple *" tuple: MEM.read_only(), "__u32" tuple_size: SIZE_OR_ZERO,
          "__u64" netns: ANYTHING, "__u64" flags: ANYTHING];
     86 sk_release, 4 20, [], "long": Ret::INTEGER, ["void *" sock: BTF_SOCK_COMMON.released()];
     87 map_push_elem, 4 20, [], "long": Ret::INTEGER,
@@ -186,6 +188,6 @@ helpers! {
     97 skb_ecn_set_ce, 5 1, [], "long": Ret::INTEGER, ["struct __sk_buff *" skb: CTX];
     98 get_listener_sock, 5 1, [], "struct bpf_sock *": Ret::SOCKET.or_null(), ["struct bpf_sock *" sk: SOCK_COMMON];
     99 skc_lookup_tcp, 5 2, [], "struct bpf_sock *": Ret::SOCK_COMMON.or_null(),
-        ["void *" ctx: CTX, "struct bpf_sock_tuple *" tuple: MEM.read_only(), "__u32" tuple_size: SIZE,
+        ["void *" ctx: CTX, "struct bpf_sock_tuple *" tuple: MEM.read_only(), "__u32" tuple_size: SIZE_OR_ZERO,
          "__u64" netns: ANYTHING, "__u64" flags: ANYTHING];
 }

@@ -14,8 +14,11 @@ bitflags! {
         const CHANGES_PACKET_DATA = 4;
         /// Further arguments may follow the named ones.
         const VARIADIC = 8;
-        /// Only programs with `CAP_SYS_ADMIN`, and only while the kernel is not locked down, may call it.
+        /// Refused while the kernel is locked down (`kernel_lockdown(7)`, "integrity"), since it changes what others do.
         const LOCKED_DOWN = 16;
+        /// Whoever loads the program needs `CAP_PERFMON`, even if the program type does not ask for it: the helper shows
+        /// kernel memory or other processes.
+        const NEEDS_PERFMON = 32;
     }
 }
 
@@ -42,6 +45,8 @@ pub struct ArgType {
 /// Kinds of arguments (the kernel's `enum bpf_arg_type`, without flags).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ArgKind {
+    /// Not looked at (`ARG_DONTCARE`).
+    DontCare,
     /// Any initialised value (`ARG_ANYTHING`).
     Anything,
     /// A map (`ARG_CONST_MAP_PTR`). It comes before the key and value arguments that depend on it.
@@ -234,6 +239,7 @@ impl ReturnType {
     }
 }
 
+pub(super) const DONT_CARE: ArgType = ArgType::of(ArgKind::DontCare);
 pub(super) const ANYTHING: ArgType = ArgType::of(ArgKind::Anything);
 pub(super) const MAP: ArgType = ArgType::of(ArgKind::ConstMapPtr);
 pub(super) const MAP_KEY: ArgType = ArgType::of(ArgKind::PtrToMapKey);
@@ -245,6 +251,7 @@ pub(super) const ALLOC_SIZE_OR_ZERO: ArgType = ArgType::of(ArgKind::ConstAllocSi
 pub(super) const CTX: ArgType = ArgType::of(ArgKind::PtrToCtx);
 pub(super) const SPIN_LOCK: ArgType = ArgType::of(ArgKind::PtrToSpinLock);
 pub(super) const SOCK_COMMON: ArgType = ArgType::of(ArgKind::PtrToSockCommon);
+pub(super) const SOCKET: ArgType = ArgType::of(ArgKind::PtrToSocket);
 pub(super) const BTF_SOCK_COMMON: ArgType = ArgType::of(ArgKind::PtrToBtfIdSockCommon);
 pub(super) const RINGBUF_MEM: ArgType = ArgType::of(ArgKind::PtrToRingbufMem);
 pub(super) const PERCPU: ArgType = ArgType::of(ArgKind::PtrToPercpuBtfId);
