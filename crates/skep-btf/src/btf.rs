@@ -160,7 +160,7 @@ impl Btf {
     }
 
     /// Checks every string offset and every type id of every own record.
-    fn check_references(&mut self) -> Result<(), BtfError> {
+    pub(crate) fn check_references(&mut self) -> Result<(), BtfError> {
         let (last, str_end) = (self.last_id(), self.str_end());
         let mut splits_character = false;
         for ty in self.own_types() {
