@@ -214,13 +214,11 @@ pub struct Int {
 }
 
 impl Int {
-    /// Whether the value fills its storage of `size` bytes exactly and has a width that C knows: 8, 16, 32, 64 or
-    /// 128 bits (the kernel's `btf_type_int_is_regular`).
+    /// Whether the value starts where its storage starts and has a width that C knows: 8, 16, 32, 64 or 128 bits (the
+    /// kernel's `btf_type_int_is_regular`).
     #[must_use]
-    pub const fn is_regular(self, size: u32) -> bool {
-        self.bit_offset == 0
-            && self.bits as u32 == size.saturating_mul(8)
-            && matches!(size, 1 | 2 | 4 | 8 | 16)
+    pub const fn is_regular(self) -> bool {
+        self.bit_offset == 0 && matches!(self.bits, 8 | 16 | 32 | 64 | 128)
     }
 }
 

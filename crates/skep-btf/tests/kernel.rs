@@ -103,7 +103,12 @@ fn changed_btf_gets_the_kernels_verdict() {
         }
         let ours = Btf::parse(&bytes).and_then(|btf| btf.validate());
         let theirs = load(&bytes);
-        if ours.is_ok() != theirs.is_ok() {
+        // Linux lets these pass where it meets the types in a certain order; see the documentation of `validate`.
+        let stricter = ours.as_ref().is_err_and(|e| {
+            let text = e.to_string();
+            text.contains("made of itself") || text.contains("FUNC '") && text.contains("is not a type")
+        });
+        if ours.is_ok() != theirs.is_ok() && !stricter {
             let text = Btf::parse(&bytes).map_or_else(|e| e.to_string(), |btf| btf.raw().to_string());
             return Err(TestCaseError::fail(format!("ours: {ours:?}\nkernel: {theirs:?}\n{text}")));
         }

@@ -28,6 +28,10 @@ impl Btf {
     /// bpf_spin_lock`). Work and memory are linear in the size of the BTF; of split BTF the base is resolved again
     /// too.
     ///
+    /// Two things that Linux 6.18 refuses or accepts depending on the order of the types are always refused here: a pointer or
+    /// modifier in front of a function (instead of its prototype), and a structure that contains itself in an array behind a
+    /// typedef that a pointer has used before.
+    ///
     /// # Errors
     /// The first broken rule, with the type, its place and the reason.
     pub fn validate(&self) -> Result<(), BtfError> {

@@ -237,14 +237,17 @@ impl<'a> Resolver<'a> {
         let Some(array) = ty.array() else { return Ok(()) };
         let describes = |id| self.btf.get(id).is_none_or(|ty| only_describes(ty.kind()));
         let index = self.sized(array.index).filter(|_| !describes(array.index));
-        if !index.is_some_and(|(index, size)| index.int().is_some_and(|int| int.is_regular(size))) {
+        if !index.is_some_and(|(index, _)| index.int().is_some_and(crate::Int::is_regular)) {
             return fail(ty, format!("its index, type id {}, is not an integer of whole bytes", array.index));
         }
         let Some((element, size)) = self.sized(array.element).filter(|_| !describes(array.element)) else {
             return fail(ty, format!("its element, type id {}, has no size", array.element));
         };
-        if element.int().is_some_and(|int| !int.is_regular(size)) {
-            return fail(ty, format!("its element, {element:?}, is an integer that does not fill its bytes"));
+        if element.int().is_some_and(|int| !int.is_regular()) {
+            return fail(
+                ty,
+                format!("its element, {element:?}, is an integer that is no whole number of bytes"),
+            );
         }
         let Some(size) = size.checked_mul(array.len) else {
             return fail(ty, format!("{} elements of {size} bytes are more than 4 GiB", array.len));
@@ -275,13 +278,13 @@ impl<'a> Resolver<'a> {
             Kind::Int => {
                 let int = end.int()?;
                 let (start, value) = if parent.kind_flag() {
-                    if !int.is_regular(size) {
-                        return Some(format!("its type, {end:?}, does not fill its bytes"));
+                    if !int.is_regular() {
+                        return Some(format!("its type, {end:?}, is no whole number of bytes"));
                     }
                     if width == 0 && !offset.is_multiple_of(8) {
                         return unaligned();
                     }
-                    (offset, if width == 0 { bits } else { width })
+                    (offset, if width == 0 { u64::from(int.bits) } else { width })
                 } else {
                     (offset + u64::from(int.bit_offset), u64::from(int.bits))
                 };
