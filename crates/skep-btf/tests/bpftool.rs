@@ -167,10 +167,10 @@ fn object_btf() {
             of_text.iter().map(|f| (f.insn_off, function(f.type_id))).collect::<Vec<_>>(),
             [(0, "sub")]
         );
-        let line = ext.line_info().of_section(&btf, "xdp").next().unwrap();
+        let mut lines = ext.line_info().of_section(&btf, "xdp");
+        let line = lines.find(|line| line.line_text(&btf).unwrap().trim() == "st++;").unwrap();
         let expected = SOURCE.lines().position(|line| line.trim() == "st++;").unwrap() + 1;
-        assert_eq!(line.line() as usize, expected);
-        assert_eq!(line.line_text(&btf).unwrap().trim(), "st++;");
+        assert_eq!((line.line() as usize, line.column()), (expected, 7));
         assert!(line.file_name(&btf).unwrap().ends_with("all.c"));
         let relo = ext.core_relo().of_section(&btf, "xdp").next().unwrap();
         assert_eq!(relo.access_str(&btf), Some("0:2"));
