@@ -1,0 +1,91 @@
+//! Helpers on maps.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use skep_maps::MapError;
+
+use crate::interp::{Access, FaultKind, Run, Step, argument};
+
+/// What a helper answers for a map's refusal.
+fn refusal(error: MapError) -> u64 {
+    i64::from(-error.errno()).cast_unsigned()
+}
+
+pub(super) fn map_lookup_elem(run: &mut Run<'_, '_>, [map, key, ..]: [u64; 5]) -> Step<u64> {
+    let map = run.map("map_lookup_elem", 1, map)?;
+    run.check(key, u64::from(map.spec().key_size), Access::Read)?;
+    // SAFETY: the key's bytes may be read.
+    let value = unsafe { map.lookup_elem(run.context.cpu, key as *const u8) };
+    Ok(value.map_or(0, |value| value.as_ptr() as u64))
+}
+
+pub(super) fn map_lookup_percpu_elem(run: &mut Run<'_, '_>, [map, key, cpu, ..]: [u64; 5]) -> Step<u64> {
+    let map = run.map("map_lookup_percpu_elem", 1, map)?;
+    run.check(key, u64::from(map.spec().key_size), Access::Read)?;
+    // SAFETY: the key's bytes may be read.
+    let value = unsafe { map.lookup_elem(cpu as u32, key as *const u8) };
+    Ok(value.map_or(0, |value| value.as_ptr() as u64))
+}
+
+pub(super) fn map_update_elem(run: &mut Run<'_, '_>, [map, key, value, flags, _]: [u64; 5]) -> Step<u64> {
+    let map = run.map("map_update_elem", 1, map)?;
+    run.check(key, u64::from(map.spec().key_size), Access::Read)?;
+    run.check(value, u64::from(map.spec().value_size), Access::Read)?;
+    // SAFETY: the bytes of key and value may be read.
+    let updated = unsafe { map.update_elem(run.context.cpu, key as *const u8, value as *const u8, flags) };
+    Ok(updated.map_or_else(refusal, |()| 0))
+}
+
+pub(super) fn map_delete_elem(run: &mut Run<'_, '_>, [map, key, ..]: [u64; 5]) -> Step<u64> {
+    let map = run.map("map_delete_elem", 1, map)?;
+    run.check(key, u64::from(map.spec().key_size), Access::Read)?;
+    // SAFETY: the key's bytes may be read.
+    let deleted = unsafe { map.delete_elem(run.context.cpu, key as *const u8) };
+    Ok(deleted.map_or_else(refusal, |()| 0))
+}
+
+/// `bpf_spin_lock`: waits for the lock, which is the 32-bit word at the address.
+pub(super) fn spin_lock(run: &mut Run<'_, '_>, [addr, ..]: [u64; 5]) -> Step<u64> {
+    if run.lock.is_some() {
+        return Err(Box::new(FaultKind::Lock { addr, why: "is wanted while another lock is held" }));
+    }
+    let lock = lock_word(run, addr)?;
+    let mut tries = 0u32;
+    while lock.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        tries += 1;
+        if tries.is_multiple_of(64) {
+            if run.stopped() {
+                return Err(Box::new(FaultKind::Stopped));
+            }
+            std::thread::yield_now();
+        }
+        std::hint::spin_loop();
+    }
+    run.lock = Some(addr);
+    Ok(0)
+}
+
+pub(super) fn spin_unlock(run: &mut Run<'_, '_>, [addr, ..]: [u64; 5]) -> Step<u64> {
+    if run.lock != Some(addr) {
+        return Err(Box::new(FaultKind::Lock { addr, why: "is released without being held" }));
+    }
+    release_lock(addr);
+    run.lock = None;
+    Ok(0)
+}
+
+fn lock_word<'a>(run: &mut Run<'_, '_>, addr: u64) -> Step<&'a AtomicU32> {
+    run.check(addr, 4, Access::Atomic)?;
+    if !addr.is_multiple_of(4) {
+        return Err(argument("spin_lock", 1, "is not aligned to 4 bytes"));
+    }
+    // SAFETY: aligned, readable and writable; map values live as long as the map, which outlives the run.
+    Ok(unsafe { AtomicU32::from_ptr(addr as *mut u32) })
+}
+
+/// Releases a lock that a run holds.
+pub(crate) fn release_lock(addr: u64) {
+    // SAFETY: a held lock was checked when it was taken, and its map outlives the run.
+    let lock = unsafe { AtomicU32::from_ptr(addr as *mut u32) };
+    lock.store(0, Ordering::Release);
+}
