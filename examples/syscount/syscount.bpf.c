@@ -3,6 +3,8 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "syscalls.h"
+
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 struct count {
@@ -14,13 +16,13 @@ struct count {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 512);
-	__type(key, __u32); // system call number
+	__type(key, enum syscall);
 	__type(value, struct count);
 } counts SEC(".maps");
 
 struct entry {
 	__u64 ts;
-	__u32 nr;
+	enum syscall nr;
 };
 
 struct {
@@ -50,7 +52,7 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 
 	long ret = ctx->args[1];
 	__u64 spent = bpf_ktime_get_ns() - entry->ts;
-	__u32 nr = entry->nr;
+	enum syscall nr = entry->nr;
 	struct count *count = bpf_map_lookup_elem(&counts, &nr);
 	if (!count) {
 		struct count none = {};

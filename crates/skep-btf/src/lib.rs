@@ -16,6 +16,7 @@ mod strings;
 pub mod testing;
 mod types;
 mod validate;
+mod value;
 
 pub use btf::Btf;
 pub use builder::BtfBuilder;
@@ -29,3 +30,4 @@ pub use print::{Json, Raw};
 pub use query::{Field, POINTER_SIZE};
 pub use skep_isa::Endian;
 pub use types::{Enumerator, Enumerators, Member, Members, Param, Params, Secinfo, Secinfos, Type};
+pub use value::{Value, ValueError};

@@ -1,7 +1,9 @@
 //! eBPF ELF objects as plain, editable data.
 #![forbid(unsafe_code)]
 
+mod assembly;
 mod code;
+mod code_sections;
 mod elf;
 mod error;
 mod externs;
@@ -15,6 +17,8 @@ mod section;
 mod source;
 mod variable;
 
+pub use assembly::write_assembly;
+pub use code_sections::CodeSection;
 pub use error::{ErrorKind, ObjectError, Place, Result};
 pub use externs::{Extern, ExternKind, ExternValue, KernelFacts};
 pub use kind::{AttachTarget, SectionKind};
