@@ -5,7 +5,9 @@
 
 mod arch;
 pub mod contexts;
+mod flags;
 mod helpers;
+mod map_rules;
 pub mod sections;
 pub mod syscalls;
 mod tracepoints;
@@ -13,9 +15,11 @@ mod types;
 mod version;
 
 pub use arch::Arch;
+pub use flags::{AttachFlags, HELPER_CONSTANTS, MapFlags, ProgFlags, TestRunFlags, UpdateFlags};
 pub use helpers::{
     Arg, ArgFlags, ArgKind, ArgType, Helper, HelperFlags, HelperSet, ReturnKind, ReturnType, helpers_of, id,
 };
+pub use map_rules::{MapAttrError, MapCommands, MapRules, Sizes};
 pub use syscalls::Syscall;
 pub use tracepoints::{COMMON_FIELDS, RawTracepoint, Tracepoint, TracepointField};
 pub use types::{AttachType, Command, LinkType, MapType, ProgramType};
