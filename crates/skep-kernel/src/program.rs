@@ -259,7 +259,7 @@ fn line_of(lines: &[SourceLine], slot: usize) -> Option<&SourceLine> {
 fn insn_text(raw: &[RawInsn], slot: usize) -> String {
     let rest = raw.get(slot..).unwrap_or_default();
     match (Insn::decode(rest), rest.first()) {
-        (Ok(insn), _) => format!("{insn:?}"),
+        (Ok(insn), _) => insn.to_string(),
         (Err(_), Some(raw)) => format!("{raw:?}"),
         (Err(_), None) => "end of the program".to_owned(),
     }

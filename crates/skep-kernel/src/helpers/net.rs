@@ -2,7 +2,7 @@
 
 use super::error;
 use crate::error::Errno;
-use crate::interp::{Access, FaultKind, Packet, Run, Step, argument, sk_buff, xdp_md};
+use crate::interp::{Access, FaultKind, Packet, Run, Step, argument};
 
 /// Bytes of an Ethernet header (`ETH_HLEN`).
 const ETH_HLEN: usize = 14;
@@ -84,7 +84,7 @@ pub(super) fn xdp_adjust_head(run: &mut Run<'_, '_>, [xdp, delta, ..]: [u64; 5])
     let start = start as usize;
     packet.buffer.copy_within(packet.meta..packet.start, start - metadata);
     (packet.start, packet.meta) = (start, start - metadata);
-    moved(run);
+    run.forget();
     Ok(0)
 }
 
@@ -99,7 +99,7 @@ pub(super) fn xdp_adjust_tail(run: &mut Run<'_, '_>, [xdp, delta, ..]: [u64; 5])
         grown.fill(0);
     }
     packet.end = end;
-    moved(run);
+    run.forget();
     Ok(0)
 }
 
@@ -114,17 +114,8 @@ pub(super) fn xdp_adjust_meta(run: &mut Run<'_, '_>, [xdp, delta, ..]: [u64; 5])
         return Ok(error(Errno::EACCES));
     }
     packet.meta = meta as usize;
-    moved(run);
-    Ok(0)
-}
-
-/// The packet's bounds changed.
-fn moved(run: &mut Run<'_, '_>) {
     run.forget();
-    debug_assert!(
-        run.context.ctx.len() >= xdp_md::SIZE.min(sk_buff::SIZE),
-        "packets come with their contexts"
-    );
+    Ok(0)
 }
 
 /// `bpf_csum_diff`: the checksum of `to` minus that of `from` plus a seed, folded to 16 bits.

@@ -121,13 +121,16 @@ pub(crate) fn execute<P: Policy>(run: &mut Run<'_, '_>) -> Step<u64> {
             ($load:ident, $word:ty, $as:ty) => {{
                 let addr = src!().wrapping_add_signed(i64::from(op.off));
                 const SIZE: u64 = size_of::<$word>() as u64;
-                let value = if !P::CHECKED || run.hits.readable(addr, SIZE) {
+                reg!(regs, op.dst) = if !P::CHECKED || run.hits.readable(addr, SIZE) {
                     // SAFETY: readable.
-                    unsafe { $load(addr) }
+                    i64::from(unsafe { $load(addr) } as $as) as u64
                 } else {
-                    check!(run.slow_load(addr, SIZE)) as $word
+                    match check!(run.slow_load(addr, SIZE)) {
+                        // A field of 32 bits that stands for a pointer.
+                        wide if wide > u64::from(<$word>::MAX) => wide,
+                        value => i64::from(value as $word as $as) as u64,
+                    }
                 };
-                reg!(regs, op.dst) = i64::from(value as $as) as u64;
             }};
         }
         macro_rules! store {

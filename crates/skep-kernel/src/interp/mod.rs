@@ -12,7 +12,6 @@ mod run;
 pub use fault::{Access, Fault, FaultKind, SourceLine};
 pub use run::RunOptions;
 
-pub(crate) use context::{sk_buff, xdp_md};
 pub(crate) use exec::{Checked, run_program};
 pub(crate) use lower::{Binding, Lowered, Refusal, lower};
 pub(crate) use memory::{Region, RegionKind};

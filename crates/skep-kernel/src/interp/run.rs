@@ -166,7 +166,7 @@ impl<'r, 'c> Run<'r, 'c> {
         let scratch = SCRATCH.take().unwrap_or_else(|| {
             Box::new(Scratch { stack: StackMemory::new(MAX_FRAMES), frames: Vec::with_capacity(MAX_FRAMES) })
         });
-        let rule = ContextRule::of(program.prog_type(), packet.is_some());
+        let rule = ContextRule::of(program.prog_type(), program.expected_attach_type(), packet.is_some());
         let context_region = Region::of(context.ctx, rule.writable(), RegionKind::Context);
         let mut run = Run {
             hits: Hits::new(scratch.stack.start()),

@@ -3,11 +3,14 @@
 
 mod bpf;
 mod instructions;
+mod packet_loads;
+mod test_runs;
 
 use std::sync::Arc;
 
-use skep_catalog::ProgramType;
+use skep_catalog::{Helper, ProgramType};
 use skep_isa::RawInsn;
+use skep_isa::asm::{self, Options};
 use skep_kernel::{Errno, Program, ProgramSpec, Task, TraceBuffer};
 use skep_maps::Map;
 
@@ -51,4 +54,12 @@ fn load(
         trace: Arc::clone(trace),
     };
     Arc::new(Program::load(spec).unwrap_or_else(|error| panic!("{error}\n{}", error.log)))
+}
+
+/// Assembles a program; helpers are called by name.
+fn assemble(text: &str) -> Vec<RawInsn> {
+    let number = |name: &str| Helper::by_name(name).map(|helper| helper.id as i32);
+    let options = Options { helper: Some(&number), ..Options::default() };
+    let assembly = asm::assemble(text, &options).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assembly.insns().unwrap()
 }
