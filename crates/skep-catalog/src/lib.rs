@@ -7,6 +7,7 @@ mod arch;
 pub mod contexts;
 mod flags;
 mod helpers;
+mod kfuncs;
 mod map_rules;
 pub mod sections;
 pub mod syscalls;
@@ -19,6 +20,7 @@ pub use flags::{AttachFlags, HELPER_CONSTANTS, MapFlags, ProgFlags, TestRunFlags
 pub use helpers::{
     Arg, ArgFlags, ArgKind, ArgType, Helper, HelperFlags, HelperSet, ReturnKind, ReturnType, helpers_of, id,
 };
+pub use kfuncs::{Kfunc, KfuncFlags};
 pub use map_rules::{MapAttrError, MapCommands, MapRules, Sizes};
 pub use syscalls::Syscall;
 pub use tracepoints::{COMMON_FIELDS, RawTracepoint, Tracepoint, TracepointField};
