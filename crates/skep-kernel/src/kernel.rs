@@ -9,7 +9,7 @@ use std::time::Duration;
 use skep_catalog::{AttachType, MapType, ProgramType};
 use skep_isa::RawInsn;
 
-use crate::error::{KernelError, LoadError};
+use crate::error::{Errno, KernelError, LoadError};
 
 /// Result of a `bpf(2)` command.
 pub type Result<T, E = KernelError> = std::result::Result<T, E>;
@@ -287,6 +287,13 @@ pub trait Kernel: Send + Sync {
 
     fn pin(&self, fd: Fd, path: &Path) -> Result<()>;
     fn get_pinned(&self, path: &Path) -> Result<Fd>;
+    /// Takes a pin away, `unlink(2)` on Linux.
+    fn unpin(&self, path: &Path) -> Result<()> {
+        std::fs::remove_file(path).map_err(|error| {
+            let errno = error.raw_os_error().map_or(Errno::EIO, Errno);
+            KernelError::new(errno, format!("unpinning {}", path.display()))
+        })
+    }
 
     /// Another descriptor of the same object.
     fn dup(&self, fd: Fd) -> Result<Fd>;

@@ -10,6 +10,7 @@ mod program;
 mod run;
 mod test_run;
 mod trace_pipe;
+mod user;
 
 pub use error::{Errno, KernelError, LoadError};
 pub use helpers::supported_helpers;
@@ -22,3 +23,4 @@ pub use kernel::{
 pub use program::{Program, ProgramSpec, is_gpl_compatible};
 pub use run::{RunContext, Task};
 pub use trace_pipe::{TraceBuffer, TraceReader};
+pub use user::UserKernel;
