@@ -127,26 +127,22 @@ impl Btf {
         while at < self.words.len() {
             let id = self.first_id + self.starts.len() as u32;
             let left = (self.words.len() - at) * 4;
-            let fail = |kind, name: &str, reason: String| {
+            let fail = |kind, name_off: u32, reason: String| {
+                let name = self.shown_start(name_off);
                 Err(BtfError::of_record(id, kind, name, self.byte_of_word(at), reason))
             };
             let &[name_off, info, ..] = &self.words[at..] else {
-                return fail(
-                    None,
-                    "",
-                    format!("the record is cut off: {left} bytes are left, 12 are needed"),
-                );
+                return fail(None, 0, format!("the record is cut off: {left} bytes are left, 12 are needed"));
             };
-            let name = self.str(name_off).unwrap_or_default();
             let number = (info >> 24) & 0x1f;
             let Some(kind) = Kind::from_u32(number) else {
-                return fail(None, name, format!("kind {number} is not known (1 to 19 are)"));
+                return fail(None, name_off, format!("kind {number} is not known (1 to 19 are)"));
             };
             let len = 3 + kind.extra_words(info as u16);
             if self.words.len() - at < len {
                 return fail(
                     Some(kind),
-                    name,
+                    name_off,
                     format!("the record is cut off: {left} bytes are left, {} are needed", len * 4),
                 );
             }
@@ -343,6 +339,34 @@ impl Btf {
     pub fn str(&self, offset: u32) -> Option<&str> {
         let holder = self.holder(|b| offset >= b.first_str);
         holder.strings.show(offset.checked_sub(holder.first_str)? as usize)
+    }
+
+    /// Whether a string starts at this offset.
+    pub(crate) fn has_str(&self, offset: u32) -> bool {
+        offset < self.str_end()
+    }
+
+    /// The start of a string, at most `max` bytes; empty past the end.
+    pub(crate) fn str_start(&self, offset: u32, max: usize) -> &[u8] {
+        let holder = self.holder(|b| offset >= b.first_str);
+        let own = offset.checked_sub(holder.first_str);
+        own.map_or(&[], |own| holder.strings.start(own as usize, max))
+    }
+
+    /// Whether the string at this offset is `text`. Names may be as long as the file, so that looking at the whole of
+    /// each would take quadratic time.
+    pub(crate) fn str_is(&self, offset: u32, text: &[u8]) -> bool {
+        let holder = self.holder(|b| offset >= b.first_str);
+        offset.checked_sub(holder.first_str).is_some_and(|own| holder.strings.is(own as usize, text))
+    }
+
+    /// As much of a string as an error message should show.
+    pub(crate) fn shown_start(&self, offset: u32) -> String {
+        const SHOWN: usize = 128;
+        let text = self.str_start(offset, SHOWN + 1);
+        let (text, rest) = text.split_at(text.len().min(SHOWN));
+        let dots = if rest.is_empty() { "" } else { "..." };
+        String::from_utf8_lossy(text).into_owned() + dots
     }
 
     /// Every own string with its offset, in order.

@@ -76,7 +76,7 @@ impl BtfError {
             Some(ty) => BtfError::Type {
                 id,
                 kind: ty.kind().name(),
-                name: ty.name_or_anon().to_owned(),
+                name: anon_if_empty(btf.shown_start(ty.name_off())),
                 offset: btf.file_offset(id),
                 reason: reason.into(),
             },
@@ -87,16 +87,20 @@ impl BtfError {
     pub(crate) fn of_record(
         id: u32,
         kind: Option<Kind>,
-        name: &str,
+        name: String,
         offset: usize,
         reason: impl Into<String>,
     ) -> Self {
         BtfError::Type {
             id,
             kind: kind.map_or("UNKNOWN", Kind::name),
-            name: if name.is_empty() { "(anon)".to_owned() } else { name.to_owned() },
+            name: anon_if_empty(name),
             offset: u32::try_from(offset).unwrap_or(u32::MAX),
             reason: reason.into(),
         }
     }
+}
+
+fn anon_if_empty(name: String) -> String {
+    if name.is_empty() { "(anon)".to_owned() } else { name }
 }

@@ -267,7 +267,10 @@ impl<R: ExtRecord> ExtTable<R> {
 
     /// The records of the section of this name, in the order of the file.
     pub fn of_section<'a>(&'a self, btf: &'a Btf, name: &'a str) -> impl Iterator<Item = R> + 'a {
-        self.sections.iter().filter(move |s| s.name(btf) == Some(name)).flat_map(ExtSection::records)
+        self.sections
+            .iter()
+            .filter(move |s| btf.str_is(s.name_off, name.as_bytes()))
+            .flat_map(ExtSection::records)
     }
 
     /// Appends the records of a section, whose name is at `name_off` in the strings of `.BTF`. Nothing happens without records.
@@ -524,8 +527,7 @@ impl BtfExt {
             },
         )?;
         let no_string = |what: &str, offset| {
-            btf.str_bytes(offset)
-                .is_none()
+            (!btf.has_str(offset))
                 .then(|| format!("the {what} is at string offset {offset}, beyond the strings"))
         };
         check_table(
@@ -559,14 +561,15 @@ fn check_table<R: ExtRecord>(
 ) -> Result<(), BtfError> {
     for section in table.sections() {
         let fail = |reason| Err(BtfError::Ext { part: R::PART, offset: 0, reason });
-        let Some(name) = section.name(btf) else {
+        if !btf.has_str(section.name_off) {
             return fail(format!(
                 "the name of a section is at string offset {}, beyond the strings",
                 section.name_off
             ));
-        };
+        }
         for (i, record) in section.records().enumerate() {
             if let Some(reason) = problem(&record) {
+                let name = btf.shown_start(section.name_off);
                 return fail(format!(
                     "section '{name}', record {i} (instruction at byte {}): {reason}",
                     insn_off(&record)

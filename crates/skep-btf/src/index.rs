@@ -4,6 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::{Btf, Kind, Type};
 
+/// How much of a name decides where it stands in the index.
+const HASHED: usize = 256;
+
 /// The named types of one BTF by the hash of their names.
 ///
 /// Two words a type: the upper half of an entry is the hash, the lower half the id, so that the sorted table holds
@@ -20,14 +23,14 @@ impl NameIndex {
         let mut entries: Vec<u64> = btf
             .own_types()
             .filter(|ty| ty.name_off() != 0)
-            .map(|ty| hash(&keys, ty.name_bytes()) | u64::from(ty.id()))
+            .map(|ty| hash(&keys, btf.str_start(ty.name_off(), HASHED)) | u64::from(ty.id()))
             .collect();
         entries.sort_unstable();
         NameIndex { entries, keys }
     }
 
     fn candidates(&self, name: &[u8]) -> impl Iterator<Item = u32> {
-        let hash = hash(&self.keys, name);
+        let hash = hash(&self.keys, &name[..name.len().min(HASHED)]);
         let start = self.entries.partition_point(|&entry| entry < hash);
         let same = move |entry: &&u64| **entry >> 32 == hash >> 32;
         self.entries[start..].iter().take_while(same).map(|&entry| entry as u32)
@@ -51,7 +54,7 @@ impl Btf {
         for layer in layers.into_iter().rev() {
             let index = layer.names.get_or_init(|| NameIndex::new(layer));
             let candidates = index.candidates(name.as_bytes()).filter_map(|id| self.get(id));
-            found.extend(candidates.filter(|ty| ty.name_bytes() == name.as_bytes()));
+            found.extend(candidates.filter(|ty| self.str_is(ty.name_off(), name.as_bytes())));
         }
         found.into_iter()
     }

@@ -7,6 +7,10 @@ use crate::{Btf, BtfError, Kind, Member, Type};
 /// Size in bytes of a pointer: BPF has 64-bit pointers (RFC 9669 section 2).
 pub const POINTER_SIZE: u32 = 8;
 
+/// How many modifiers or arrays in front of a type are looked through. Compilers write a handful (libbpf and the kernel stop
+/// at 32); without a limit, a file of nothing but typedefs would make every question take as long as the file is.
+const MAX_CHAIN: u32 = 256;
+
 /// A member found by name, perhaps inside anonymous structures and unions.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
@@ -22,11 +26,10 @@ impl Btf {
     /// What stands behind typedefs, `const`, `volatile`, `restrict` and type tags; the type itself if it is none of these.
     ///
     /// # Errors
-    /// An id that does not exist, or modifiers that refer to one another in a circle.
+    /// An id that does not exist, or more than 256 modifiers in a row, as when they refer to one another in a circle.
     pub fn resolve(&self, id: u32) -> Result<Type<'_>, BtfError> {
         let mut ty = self.require(id)?;
-        // Only a circle makes a walk longer than there are types.
-        for _ in 0..=self.last_id() {
+        for _ in 0..=MAX_CHAIN {
             match ty.target() {
                 Some(next) if ty.kind().is_modifier() => ty = self.require(next)?,
                 _ => return Ok(ty),
@@ -36,7 +39,8 @@ impl Btf {
     }
 
     fn circle(&self, id: u32) -> BtfError {
-        BtfError::of_type(self, id, "what it stands for leads back to itself")
+        let reason = format!("more than {MAX_CHAIN} types stand for one another: perhaps they form a circle");
+        BtfError::of_type(self, id, reason)
     }
 
     /// Size of a type in bytes, as C's `sizeof`; that of a variable is that of its type.
@@ -47,7 +51,7 @@ impl Btf {
     pub fn size_of(&self, id: u32) -> Result<u32, BtfError> {
         let mut count = 1u32;
         let mut ty = self.require(id)?;
-        for _ in 0..=self.last_id() {
+        for _ in 0..=MAX_CHAIN {
             let item_size = match ty.kind() {
                 Kind::Ptr => Some(POINTER_SIZE),
                 Kind::Array => {
@@ -135,7 +139,7 @@ impl Btf {
     /// What a type's storage is made of: behind modifiers, variables and arrays.
     fn storage(&self, id: u32) -> Result<Type<'_>, BtfError> {
         let mut ty = self.require(id)?;
-        for _ in 0..=self.last_id() {
+        for _ in 0..=MAX_CHAIN {
             ty = match (ty.array(), ty.target()) {
                 (Some(array), _) => self.require(array.element)?,
                 (None, Some(next)) if ty.kind().is_modifier() || ty.kind() == Kind::Var => {
@@ -174,7 +178,7 @@ impl Btf {
             let first = stack.len();
             for member in parent.members() {
                 let bit_offset = base + u64::from(member.bit_offset);
-                if member.name_off != 0 && member.name_bytes() == name.as_bytes() {
+                if member.name_off != 0 && self.str_is(member.name_off, name.as_bytes()) {
                     return Ok(Some(Field { parent, member, bit_offset }));
                 }
                 if member.name_off == 0 {

@@ -46,6 +46,19 @@ impl Strings {
         until_nul(self.bytes.get(offset..)?)
     }
 
+    /// The start of the string at `offset`, at most `max` bytes; empty past the end. Takes no longer than `max`, however long
+    /// the string is.
+    pub(crate) fn start(&self, offset: usize, max: usize) -> &[u8] {
+        let rest = self.bytes.get(offset..).unwrap_or_default();
+        until_nul(&rest[..rest.len().min(max)]).unwrap_or_default()
+    }
+
+    /// Whether the string at `offset` is `text`; takes no longer than `text` is.
+    pub(crate) fn is(&self, offset: usize, text: &[u8]) -> bool {
+        let rest = self.bytes.get(offset..).unwrap_or_default();
+        rest.starts_with(text) && rest.get(text.len()) == Some(&0)
+    }
+
     /// The string at `offset` in a form that can be shown; `None` past the end or in the middle of a character.
     pub(crate) fn show(&self, offset: usize) -> Option<&str> {
         let bytes = self.shown.as_ref().unwrap_or(&self.bytes);

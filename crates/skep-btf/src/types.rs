@@ -196,7 +196,8 @@ impl<'a> Type<'a> {
 
 impl fmt::Debug for Type<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {} '{}'", self.id, self.kind(), self.name_or_anon())
+        let name = self.btf.shown_start(self.name_off());
+        write!(f, "[{}] {} '{}'", self.id, self.kind(), or_anon(&name))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rules for names.
 
 /// Longest name of an identifier or a section, in bytes (`KSYM_NAME_LEN`).
-const MAX_LEN: usize = 512;
+pub(super) const MAX_LEN: usize = 512;
 
 /// Why a name is not an identifier; `None` if it is one. Letters, digits, `_` and `.`, no digit first, at most 512
 /// bytes.
@@ -31,7 +31,7 @@ pub(super) fn section_problem(name: &[u8]) -> Option<String> {
 }
 
 fn too_long(name: &[u8]) -> Option<String> {
-    (name.len() > MAX_LEN).then(|| format!("the name has {} bytes, more than {MAX_LEN}", name.len()))
+    (name.len() > MAX_LEN).then(|| format!("the name has more than {MAX_LEN} bytes"))
 }
 
 fn shown(byte: u8) -> String {

@@ -1,8 +1,8 @@
 //! What can be said of a record by looking at it alone.
 
 use super::Rules;
-use super::names::{identifier_problem, section_problem};
-use crate::{BtfError, FuncLinkage, Kind, Type, VarLinkage};
+use super::names::{MAX_LEN, identifier_problem, section_problem};
+use crate::{Btf, BtfError, FuncLinkage, Kind, Type, VarLinkage};
 
 /// Bits of `info` that a record may have set.
 const INFO_MASK: u32 = 0x9f00_ffff;
@@ -66,7 +66,7 @@ fn common_problem(ty: Type<'_>) -> Option<String> {
 }
 
 fn name_problem(ty: Type<'_>, rules: Rules) -> Option<String> {
-    let name = ty.name_bytes();
+    let name = name_start(ty.btf(), ty.name_off());
     let required = || name.is_empty().then(|| "a name is required".to_owned());
     match ty.kind() {
         Kind::Void | Kind::Int | Kind::Float => None,
@@ -74,7 +74,7 @@ fn name_problem(ty: Type<'_>, rules: Rules) -> Option<String> {
         Kind::Typedef | Kind::Fwd | Kind::Func | Kind::Var if rules == Rules::Object => required(),
         Kind::Typedef | Kind::Fwd | Kind::Func | Kind::Var => identifier_problem(name),
         Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64 => {
-            optional_identifier(ty.name_off(), name, rules)
+            optional_identifier(ty.btf(), ty.name_off(), rules)
         }
         Kind::Datasec if rules == Rules::Object => required(),
         Kind::Datasec => section_problem(name),
@@ -84,9 +84,20 @@ fn name_problem(ty: Type<'_>, rules: Rules) -> Option<String> {
     }
 }
 
+/// As much of a name as the rules look at.
+fn name_start(btf: &Btf, name_off: u32) -> &[u8] {
+    btf.str_start(name_off, MAX_LEN + 1)
+}
+
 /// A name that may be missing: then its offset is 0, not that of some empty string.
-pub(super) fn optional_identifier(name_off: u32, name: &[u8], rules: Rules) -> Option<String> {
-    if name_off == 0 || rules == Rules::Object { None } else { identifier_problem(name) }
+pub(super) fn optional_identifier(btf: &Btf, name_off: u32, rules: Rules) -> Option<String> {
+    if name_off == 0 || rules == Rules::Object { None } else { identifier_problem(name_start(btf, name_off)) }
+}
+
+/// The start of the name of a member, parameter or enumerator, for a message.
+pub(super) fn shown(btf: &Btf, name_off: u32) -> String {
+    let name = btf.shown_start(name_off);
+    if name.is_empty() { "(anon)".to_owned() } else { name }
 }
 
 fn int_problem(ty: Type<'_>) -> Option<String> {
@@ -123,7 +134,7 @@ fn composite_problem(ty: Type<'_>, rules: Rules) -> Option<String> {
     let mut last = 0;
     ty.members().enumerate().find_map(|(i, member)| {
         let offset = member.bit_offset;
-        let reason = if let Some(reason) = optional_identifier(member.name_off, member.name_bytes(), rules) {
+        let reason = if let Some(reason) = optional_identifier(ty.btf(), member.name_off, rules) {
             reason
         } else if member.type_id == 0 {
             "its type is void".to_owned()
@@ -137,7 +148,7 @@ fn composite_problem(ty: Type<'_>, rules: Rules) -> Option<String> {
             last = offset;
             return None;
         };
-        Some(format!("member {i} '{}': {reason}", crate::types::or_anon(member.name())))
+        Some(format!("member {i} '{}': {reason}", shown(ty.btf(), member.name_off)))
     })
 }
 
@@ -147,12 +158,12 @@ fn enum_problem(ty: Type<'_>, rules: Rules) -> Option<String> {
         return Some(format!("size {size} is not one of 1, 2, 4, 8"));
     }
     ty.enumerators().enumerate().find_map(|(i, enumerator)| {
-        let name = enumerator.name_bytes();
+        let name = name_start(ty.btf(), enumerator.name_off);
         let problem = match rules {
             Rules::Kernel => identifier_problem(name),
             Rules::Object => name.is_empty().then(|| "a name is required".to_owned()),
         };
-        problem.map(|reason| format!("enumerator {i} '{}': {reason}", enumerator.name()))
+        problem.map(|reason| format!("enumerator {i} '{}': {reason}", shown(ty.btf(), enumerator.name_off)))
     })
 }
 

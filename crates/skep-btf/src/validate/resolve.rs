@@ -1,8 +1,9 @@
 //! What types are made of: every reference leads to a type that may stand there, and nothing contains itself.
 
+use std::collections::HashMap;
+
 use super::Rules;
-use super::records::optional_identifier;
-use crate::types::or_anon;
+use super::records::{optional_identifier, shown};
 use crate::{Btf, BtfError, Kind, Member, POINTER_SIZE, Type, VarLinkage};
 
 /// The kernel follows references no deeper than this (`MAX_RESOLVE_DEPTH`).
@@ -35,6 +36,8 @@ struct Resolver<'a> {
     ends: Vec<u32>,
     /// By id: sizes of arrays in bytes.
     array_sizes: Vec<u32>,
+    /// By id of a prototype that a function has: the first parameter without a name.
+    unnamed: HashMap<u32, Option<usize>>,
     stack: Vec<Frame<'a>>,
 }
 
@@ -54,6 +57,7 @@ pub(super) fn check(btf: &Btf, rules: Rules) -> Result<(), BtfError> {
         state: vec![0; count],
         ends: (0..count as u32).collect(),
         array_sizes: vec![0; count],
+        unnamed: HashMap::new(),
         stack: Vec::new(),
     };
     for ty in btf.types() {
@@ -206,7 +210,7 @@ impl<'a> Resolver<'a> {
             Kind::Array => self.check_array(ty),
             Kind::Struct | Kind::Union => ty.members().enumerate().try_for_each(|(i, member)| {
                 self.member_problem(ty, &member).map_or(Ok(()), |reason| {
-                    fail(ty, format!("member {i} '{}': {reason}", or_anon(member.name())))
+                    fail(ty, format!("member {i} '{}': {reason}", shown(self.btf, member.name_off)))
                 })
             }),
             Kind::Var => self.check_var(ty),
@@ -350,7 +354,7 @@ impl<'a> Resolver<'a> {
         Ok(())
     }
 
-    fn check_func(&self, ty: Type<'a>) -> Result<(), BtfError> {
+    fn check_func(&mut self, ty: Type<'a>) -> Result<(), BtfError> {
         let proto = self.target(ty)?;
         if proto.kind() != Kind::FuncProto {
             return fail(ty, format!("it refers to {proto:?}, which is not a prototype"));
@@ -360,7 +364,9 @@ impl<'a> Resolver<'a> {
             // A declaration need not name its parameters.
             return Ok(());
         }
-        match proto.params().position(|param| param.name_off == 0 && param.type_id != 0) {
+        // Many functions may share one long prototype.
+        let find = || proto.params().position(|param| param.name_off == 0 && param.type_id != 0);
+        match *self.unnamed.entry(proto.id()).or_insert_with(find) {
             Some(i) => fail(ty, format!("parameter {i} of its prototype [{}] has no name", proto.id())),
             None => Ok(()),
         }
@@ -402,8 +408,9 @@ impl<'a> Resolver<'a> {
         }
         let last = ty.params().len().wrapping_sub(1);
         for (i, param) in ty.params().enumerate() {
-            let named =
-                |reason: &str| fail(ty, format!("parameter {i} '{}': {reason}", or_anon(param.name())));
+            let named = |reason: &str| {
+                fail(ty, format!("parameter {i} '{}': {reason}", shown(self.btf, param.name_off)))
+            };
             if param.type_id == 0 && i == last {
                 if param.name_off != 0 {
                     return named("it is void and has a name; void without a name stands for '...'");
@@ -414,7 +421,7 @@ impl<'a> Resolver<'a> {
                 return named("it is void and not the last one");
             }
             let direct = self.btf.require(param.type_id)?;
-            if let Some(reason) = optional_identifier(param.name_off, param.name_bytes(), self.rules) {
+            if let Some(reason) = optional_identifier(self.btf, param.name_off, self.rules) {
                 return named(&reason);
             }
             self.resolve(direct)?;
