@@ -151,7 +151,8 @@ impl Insn {
     /// Reads the first instruction of `slots`: one slot, or two for `ld_imm64` (see [`Insn::slots`]).
     ///
     /// Accepts every instruction of RFC 9669 and of Linux, and nothing else: register numbers above 10 and non-zero
-    /// unused fields are refused, as Linux's verifier does. What is well formed but not allowed to run (division by
+    /// unused fields are refused, as Linux's verifier does (`exit` with an offset alone passes there and not here: the
+    /// standard wants unused fields cleared, and decoding must lose nothing). What is well formed but not allowed to run (division by
     /// the immediate 0, a shift by 64, a write to R10) is an instruction here; refusing it is the verifier's work.
     ///
     /// # Errors
@@ -163,6 +164,7 @@ impl Insn {
     /// let slot = RawInsn { opcode: 0xbf, dst: 6, src: 1, off: 0, imm: 0 };
     /// let insn = Insn::decode(&[slot])?;
     /// assert_eq!(insn, Insn::mov(Reg::R6, Reg::R1));
+    /// assert_eq!(insn.to_string(), "r6 = r1");
     /// # Ok::<(), skep_isa::DecodeError>(())
     /// ```
     pub fn decode(slots: &[RawInsn]) -> std::result::Result<Insn, DecodeError> {

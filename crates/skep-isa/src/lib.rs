@@ -8,6 +8,7 @@ pub mod cbpf;
 mod decode;
 pub mod disasm;
 mod encode;
+mod forms;
 mod insn;
 pub mod opcode;
 mod raw;
@@ -16,5 +17,6 @@ pub mod testing;
 
 pub use decode::{DecodeError, DecodeErrorKind, Field};
 pub use encode::Encoded;
+pub use forms::{ConformanceGroup, FORMS, FieldUse, Form};
 pub use insn::{AluOp, AtomicOp, CallTarget, Imm64, Insn, JumpOp, Operand, Reg, Size, SwapKind, Width};
 pub use raw::{Endian, PartialSlot, RawInsn, decode_slots, encode_slots};

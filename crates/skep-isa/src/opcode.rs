@@ -8,7 +8,7 @@
 //!                        code    src  class                          mode   size  class
 //! ```
 //!
-//! `FORMS` lists every instruction made of these, one a line.
+//! [`crate::FORMS`] lists every instruction made of these, one a line.
 
 /// Mask of the class bits.
 pub const CLASS_MASK: u8 = 0x07;

@@ -57,12 +57,16 @@ impl<'t> Assembler<'t, '_> {
             ".bss" => self.switch_section(".bss", default_kind(".bss")),
             ".section" => self.section()?,
             ".globl" | ".global" => self.each_symbol(|symbol| symbol.binding = Binding::Global)?,
-            ".local" => self.each_symbol(|symbol| symbol.binding = Binding::Local)?,
+            ".local" => self.each_symbol(|symbol| {
+                symbol.binding = Binding::Local;
+                symbol.local = true;
+            })?,
             ".weak" => self.each_symbol(|symbol| symbol.binding = Binding::Weak)?,
             ".hidden" => self.each_symbol(|symbol| symbol.hidden = true)?,
             ".type" => self.symbol_type()?,
             ".size" => self.symbol_size()?,
-            ".comm" | ".lcomm" => self.common(start)?,
+            ".comm" => self.common(start, Binding::Global)?,
+            ".lcomm" => self.common(start, Binding::Local)?,
             ".set" | ".equ" => self.constant()?,
             ".byte" => self.data(1, start)?,
             ".short" | ".hword" | ".2byte" | ".value" => self.data(2, start)?,
@@ -215,8 +219,8 @@ impl<'t> Assembler<'t, '_> {
         Ok(())
     }
 
-    /// `.comm name, size, align`: a variable in `.bss`.
-    fn common(&mut self, start: usize) -> Result<()> {
+    /// `.comm name, size, align`: a variable in `.bss`, global unless `.local` says otherwise.
+    fn common(&mut self, start: usize, binding: Binding) -> Result<()> {
         let token = self.parser.token();
         let name = self.name()?;
         self.parser.expect(",", "`,`")?;
@@ -233,6 +237,9 @@ impl<'t> Assembler<'t, '_> {
         let symbol = self.defs.symbol(name);
         symbol.size = size;
         symbol.kind = SymbolKind::Object;
+        if !symbol.local && symbol.binding == Binding::Local {
+            symbol.binding = binding;
+        }
         self.defs.current = current;
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! What can only be filled in at the end: labels, calls of functions, addresses.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::error::AsmErrorKind;
 use super::parser::{Place, Result, Value};
-use super::{Assembler, Assembly, Relocation, RelocationKind, Symbol};
+use super::{Assembler, Assembly, Binding, Relocation, RelocationKind, Symbol};
 use crate::RawInsn;
 
 /// A field to be filled in.
@@ -85,12 +86,21 @@ impl<'t> Assembler<'t, '_> {
         for section in &mut sections {
             section.relocations.sort_by_key(|relocation| relocation.offset);
         }
-        let symbols = self.defs.names.iter().zip(&self.defs.symbols).map(|(&name, state)| Symbol {
+        let relocated: HashSet<&str> =
+            sections.iter().flat_map(|section| &section.relocations).map(|r| r.symbol.as_str()).collect();
+        // Private labels (`.L...`) end with the text, except where a relocation needs them.
+        let names = self.defs.names.iter().zip(&self.defs.symbols);
+        let symbols = names.filter(|(name, _)| !name.starts_with(".L") || relocated.contains(**name));
+        let symbols = symbols.map(|(&name, state)| Symbol {
             name: name.to_owned(),
             section: state.defined.map(|(section, ..)| section),
             offset: state.defined.map_or(0, |(_, offset, _)| offset),
             size: state.size,
-            binding: state.binding,
+            // What is not defined here must be elsewhere.
+            binding: match state.binding {
+                Binding::Local if state.defined.is_none() => Binding::Global,
+                binding => binding,
+            },
             hidden: state.hidden,
             kind: state.kind,
         });

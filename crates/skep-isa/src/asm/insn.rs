@@ -250,7 +250,9 @@ impl<'t> Assembler<'t, '_> {
                     )
                 }
             }
-            Kind::Name(name) if parse_register(name).is_some() => {
+            Kind::Name(name) if let Some((narrow, _)) = parse_register(name) => {
+                // `r1 = w2`, zero extension as `clang -S` writes it, is the 32-bit move.
+                let width = if narrow { Width::W32 } else { width };
                 let src = Operand::Reg(self.register_of(width)?);
                 self.push(Insn::Alu { width, op: AluOp::Mov, dst: reg, src }, start)
             }
@@ -288,7 +290,7 @@ impl<'t> Assembler<'t, '_> {
                     self.push(Insn::Alu { width, op: AluOp::Mov, dst, src }, start)
                 }
                 Value { constant: value, plus: None, minus: None } => {
-                    let what = "a 32-bit immediate (64 bits with `ll` behind it)";
+                    let what = "32-bit immediate";
                     Err(self.error(span, AsmErrorKind::OutOfRange { what, value, min, max }))
                 }
                 _ => self.parser.expected("`ll` behind the address of a symbol"),
@@ -299,7 +301,7 @@ impl<'t> Assembler<'t, '_> {
         }
         let (min, max) = (i64::MIN.into(), u64::MAX.into());
         if !(min..=max).contains(&value.constant) {
-            let what = "a 64-bit immediate";
+            let what = "64-bit immediate";
             return Err(self.error(span, AsmErrorKind::OutOfRange { what, value: value.constant, min, max }));
         }
         let load = Insn::LoadImm64 { dst, value: Imm64::Value(value.constant as u64) };

@@ -21,6 +21,7 @@
 //! - An immediate must fit 32 bits, signed or unsigned; LLVM drops the upper bits.
 //! - A call of a function in the same section is resolved even if the function is global.
 //! - `*(u8 *)(r1)` needs no offset, and `r1 - 8 + 4` may be calculated.
+//! - `r1 = w2` is taken, as `clang -S` writes it, for the zero-extending `w1 = w2`.
 //! - Registers end at `r10`.
 //! - `.debug*` sections are left out: their contents are read and dropped.
 //!
@@ -84,7 +85,8 @@ pub struct Assembly {
     pub endian: Endian,
     /// The sections in the order they were first named. The first is always `.text`, which may be empty.
     pub sections: Vec<Section>,
-    /// Labels and other symbols, in the order they were first named; without numeric labels and constants.
+    /// Labels and other symbols, in the order they were first named. Numeric labels, constants and private labels
+    /// (`.L...`) are not among them, unless a relocation needs one.
     pub symbols: Vec<Symbol>,
 }
 
@@ -150,7 +152,7 @@ pub struct Symbol {
     pub offset: u64,
     /// Size in bytes by `.size`; 0 if not told.
     pub size: u64,
-    /// `.globl`, `.weak` or neither.
+    /// `.globl`, `.weak` or neither; what is not defined is not local.
     pub binding: Binding,
     /// `.hidden`.
     pub hidden: bool,
@@ -224,6 +226,8 @@ struct SymbolState {
     defined: Option<(usize, u64, u32)>,
     size: u64,
     binding: Binding,
+    /// Named by `.local`, which keeps `.comm` from making it global.
+    local: bool,
     hidden: bool,
     kind: SymbolKind,
 }

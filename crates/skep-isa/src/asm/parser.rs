@@ -201,9 +201,11 @@ impl<'t> Parser<'t> {
     }
 
     /// A 32-bit immediate: as a signed number, or as the unsigned one of the same bits.
-    pub(super) fn imm32(&mut self, scope: &dyn Scope, what: &'static str) -> Result<i32> {
-        let value = self.number(scope, what, i32::MIN.into(), u32::MAX.into())?;
-        Ok(value as i32)
+    pub(super) fn imm32(&mut self, scope: &dyn Scope, expected: &'static str) -> Result<i32> {
+        let start = self.token.start;
+        let value = self.expression(scope, expected)?;
+        let (min, max) = (i32::MIN.into(), u32::MAX.into());
+        Ok(self.ranged(start, value, "32-bit immediate", min, max)? as i32)
     }
 
     /// What may follow a base register: nothing, or a signed 16- or 32-bit offset.
