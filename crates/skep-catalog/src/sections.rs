@@ -1,6 +1,7 @@
 //! Section names: how libbpf tells a program's type from the name of its ELF section.
 //!
-//! The table is that of libbpf 1.5 and later (docs.kernel.org, "Program Types and ELF Sections"). A name ending in `+` stands
+//! The table is that of libbpf 1.5 to 1.7 for the kernels that the catalog describes (docs.kernel.org, "Program Types and ELF
+//! Sections"); libbpf 1.7 answers the same for each name, with and without more after it. A name ending in `+` stands
 //! for itself and for itself followed by `/` and more, which names what to attach to; any other stands for itself only.
 //! The mark `?` before a section name (do not load by default) is not part of it: strip it before looking up.
 //!
