@@ -121,7 +121,7 @@ fn functions_by_symbol(elf: &Elf<'_>, section: &CodeSection, symbols: &[usize]) 
                 .symbol(symbol.name)
         };
         let start = match usize::try_from(symbol.value / 8) {
-            Ok(start) if symbol.value % 8 == 0 && start < total => start,
+            Ok(start) if symbol.value.is_multiple_of(8) && start < total => start,
             _ if untyped => continue,
             _ => {
                 return Err(at(format!(
@@ -130,7 +130,7 @@ fn functions_by_symbol(elf: &Elf<'_>, section: &CodeSection, symbols: &[usize]) 
             }
         };
         let slots = match usize::try_from(symbol.size / 8) {
-            Ok(slots) if symbol.size % 8 == 0 && slots <= total - start => slots,
+            Ok(slots) if symbol.size.is_multiple_of(8) && slots <= total - start => slots,
             _ => {
                 return Err(at(format!(
                     "the function's {} bytes reach past the section's {} or are not whole instructions",
@@ -245,7 +245,7 @@ fn call_targets(elf: &Elf<'_>, sections: &[CodeSection]) -> HashSet<CodeAddress>
 
 /// The slot that a relocation of a code section names.
 pub(crate) fn slot_of(rel: &Rel) -> Option<usize> {
-    if rel.offset % 8 == 0 { usize::try_from(rel.offset / 8).ok() } else { None }
+    if rel.offset.is_multiple_of(8) { usize::try_from(rel.offset / 8).ok() } else { None }
 }
 
 /// A BPF-to-BPF call, or the address of a function, relative to the instruction.

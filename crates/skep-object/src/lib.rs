@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod assembly;
+mod btf_bytes;
 mod code;
 mod code_sections;
 mod elf;
@@ -22,7 +23,7 @@ pub use code_sections::CodeSection;
 pub use error::{ErrorKind, ObjectError, Place, Result};
 pub use externs::{Extern, ExternKind, ExternValue, KernelFacts};
 pub use kind::{AttachTarget, SectionKind};
-pub use link::{CoreRelocations, CoreSite, LinkedFunction, LinkedProgram, Poison};
+pub use link::{CoreRelocations, CoreResolver, CoreSite, LinkedFunction, LinkedProgram, Poison};
 pub use map::{DataKind, LegacyRecord, MapDef, MapOrigin, MapSlot, Pinning, SlotValue, StructOps};
 pub use object::Object;
 pub use program::{Code, FuncRef, Linkage, Problem, Program, Relocation, Subprogram, Target};

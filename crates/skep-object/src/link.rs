@@ -24,15 +24,17 @@ const PSEUDO_KFUNC_CALL: u8 = 2;
 /// could reach the call is refused and one that cannot is accepted. libbpf uses the same number.
 const ABSENT_FUNCTION: i32 = 2_002_000_000;
 
+/// Changes the instruction of a CO-RE relocation: one slot, or the two of an `ld_imm64`. An error says why it cannot.
+pub type CoreResolver<'a> = dyn FnMut(&CoreSite<'_>, &mut [RawInsn]) -> Result<(), String> + 'a;
+
 /// What linking does with CO-RE relocations.
 pub enum CoreRelocations<'a> {
     /// A program that has any is refused, with a list of what it needs.
     Refuse,
     /// The values that the compiler wrote stay: the local layout of every type is assumed to be the kernel's.
     KeepLocal,
-    /// Each is handed to this function with its instruction to change: one slot, or the two of an `ld_imm64`. What it returns as
-    /// an error is what linking fails with.
-    Resolve(&'a mut dyn FnMut(&CoreSite<'_>, &mut [RawInsn]) -> Result<(), String>),
+    /// Each is handed to this function with its instruction to change; its first error is what linking fails with.
+    Resolve(&'a mut CoreResolver<'a>),
 }
 
 /// A CO-RE relocation and where it stands.

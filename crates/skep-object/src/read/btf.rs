@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
-use skep_btf::{Btf, Kind, Secinfo, VarLinkage};
-use skep_isa::Endian;
+use skep_btf::{Btf, Kind, Secinfo, Type, VarLinkage};
 
 use super::Reader;
+use crate::btf_bytes::{record_offsets, write_datasec};
 use crate::elf::Definition;
 use crate::error::{ErrorKind, ObjectError, Result};
 use crate::externs::{Extern, ExternKind};
@@ -88,58 +88,6 @@ impl Reader<'_> {
     }
 }
 
-/// Offset of each own type's record in the bytes of the section, in order.
-pub(crate) fn record_offsets(btf: &Btf, bytes: &[u8]) -> Vec<usize> {
-    let word = |at: usize| {
-        let bytes = bytes.get(at..at + 4).and_then(|b| <[u8; 4]>::try_from(b).ok()).unwrap_or_default();
-        match btf.endian() {
-            Endian::Little => u32::from_le_bytes(bytes),
-            Endian::Big => u32::from_be_bytes(bytes),
-        }
-    };
-    // struct btf_header: hdr_len at 4, type_off at 8.
-    let mut at = word(4) as usize + word(8) as usize;
-    btf.own_types()
-        .map(|ty| {
-            let start = at;
-            let vlen = match ty.kind() {
-                Kind::Struct | Kind::Union => ty.members().len() * 12,
-                Kind::Enum => ty.enumerators().len() * 8,
-                Kind::Enum64 => ty.enumerators().len() * 12,
-                Kind::FuncProto => ty.params().len() * 8,
-                Kind::Datasec => ty.secinfos().len() * 12,
-                Kind::Array => 12,
-                Kind::Int | Kind::Var | Kind::DeclTag => 4,
-                _ => 0,
-            };
-            at += 12 + vlen;
-            start
-        })
-        .collect()
-}
-
-/// Writes one word of the section in its byte order; beyond the end nothing happens.
-pub(crate) fn put_word(bytes: &mut [u8], at: usize, value: u32, endian: Endian) {
-    let value = match endian {
-        Endian::Little => value.to_le_bytes(),
-        Endian::Big => value.to_be_bytes(),
-    };
-    if let Some(target) = bytes.get_mut(at..at + 4) {
-        target.copy_from_slice(&value);
-    }
-}
-
-/// Overwrites size and variables of a DATASEC record.
-pub(crate) fn write_datasec(bytes: &mut [u8], record: usize, size: u32, infos: &[Secinfo], endian: Endian) {
-    put_word(bytes, record + 8, size, endian);
-    for (index, info) in infos.iter().enumerate() {
-        let at = record + 12 + index * 12;
-        put_word(bytes, at, info.type_id, endian);
-        put_word(bytes, at + 4, info.offset, endian);
-        put_word(bytes, at + 8, info.size, endian);
-    }
-}
-
 /// Gives the variables of `.kconfig` the places that the externs have in its map; returns the map's size.
 fn complete_kconfig(btf: &Btf, externs: &[Extern], infos: &mut [Secinfo]) -> u32 {
     let places: HashMap<u32, (u32, u32)> = externs
@@ -153,7 +101,7 @@ fn complete_kconfig(btf: &Btf, externs: &[Extern], infos: &mut [Secinfo]) -> u32
     for info in infos {
         // A declaration that no program uses has no symbol; it goes behind the others.
         let (offset, size) = places.get(&info.type_id).copied().unwrap_or_else(|| {
-            let target = btf.get(info.type_id).and_then(|var| var.target()).unwrap_or(0);
+            let target = btf.get(info.type_id).and_then(Type::target).unwrap_or(0);
             (end, btf.size_of(target).unwrap_or(info.size))
         });
         info.offset = offset;

@@ -90,7 +90,7 @@ impl Reader<'_> {
             for record in section.records() {
                 let byte = offset(&record);
                 let slot = (byte / 8) as usize;
-                if byte % 8 != 0 || slot >= total {
+                if !byte.is_multiple_of(8) || slot >= total {
                     return Err(ObjectError::new(
                         ErrorKind::Btf,
                         format!(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use skep_btf::{Btf, Kind};
+use skep_btf::{Btf, Kind, Type};
 
 use super::Reader;
 use crate::elf::Definition;
@@ -16,7 +16,8 @@ const KCONFIG: &str = ".kconfig";
 const NO_MAP: usize = usize::MAX;
 
 impl Reader<'_> {
-    /// Collects the undefined symbols and lays out the kconfig values as libbpf does: by alignment, size and name.
+    /// Collects the undefined symbols and lays out the kconfig values as libbpf does: greatest alignment first, then by
+    /// size and name.
     pub(super) fn read_externs(&mut self, btf: Option<&Btf>) {
         let mut declared: HashMap<&str, (u32, bool)> = HashMap::new();
         let mut functions: HashMap<&str, u32> = HashMap::new();
@@ -45,7 +46,7 @@ impl Reader<'_> {
             let index = self.object.externs.len();
             let (kind, type_id) = match (btf, declared.get(symbol.name)) {
                 (Some(btf), Some(&(type_id, true))) => {
-                    let target = btf.get(type_id).and_then(|var| var.target()).unwrap_or(0);
+                    let target = btf.get(type_id).and_then(Type::target).unwrap_or(0);
                     let size = btf.size_of(target).unwrap_or(0);
                     let align = btf.align_of(target).unwrap_or(1).max(1);
                     kconfig.push((align, size, index));
@@ -65,7 +66,10 @@ impl Reader<'_> {
         }
         let externs = &mut self.object.externs;
         kconfig.sort_by(|&(align_a, size_a, a), &(align_b, size_b, b)| {
-            (align_b, size_b).cmp(&(align_a, size_a)).then_with(|| externs[a].name.cmp(&externs[b].name))
+            align_b
+                .cmp(&align_a)
+                .then(size_a.cmp(&size_b))
+                .then_with(|| externs[a].name.cmp(&externs[b].name))
         });
         let mut end: u32 = 0;
         for (align, _, index) in kconfig {
@@ -87,7 +91,7 @@ impl Reader<'_> {
             }
         }
         let datasec = self.btf.as_ref().and_then(|btf| btf.find(KCONFIG, Kind::Datasec));
-        let size = datasec.and_then(|ty| ty.size()).unwrap_or(end);
+        let size = datasec.and_then(Type::size).unwrap_or(end);
         if end == 0 {
             return;
         }
@@ -98,7 +102,7 @@ impl Reader<'_> {
         map.value_size = size.max(end);
         map.max_entries = 1;
         map.map_flags = BPF_F_RDONLY_PROG | BPF_F_MMAPABLE;
-        map.value_type_id = datasec.map_or(0, |ty| ty.id());
+        map.value_type_id = datasec.map_or(0, Type::id);
         map.frozen = true;
         self.object.maps.push(map);
     }
