@@ -242,9 +242,9 @@ impl Program {
         Fault {
             insn,
             subprogram: start.map_or(0, |&start| slot(start as usize)),
-            program: self.name.clone(),
-            text: insn_text(&self.raw, insn),
-            line: self.line_of(insn).cloned(),
+            program: self.name.as_str().into(),
+            text: insn_text(&self.raw, insn).into(),
+            line: self.line_of(insn).cloned().map(Box::new),
             kind,
         }
     }

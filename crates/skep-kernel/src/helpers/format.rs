@@ -80,9 +80,16 @@ enum Length {
 
 /// Formats. More conversions than `args`, a conversion that Linux does not know, and bytes that are neither printable nor
 /// space are `EINVAL`; arguments that take more than 512 bytes are `ENOSPC`.
-pub(crate) fn format(memory: &mut dyn Memory, fmt: &[u8], args: &[u64]) -> Result<Vec<u8>, Errno> {
+///
+/// The whole text is given, though `limit` bytes of it, zero byte included, is what the caller has room for: like Linux,
+pub(crate) fn format(
+    memory: &mut dyn Memory,
+    fmt: &[u8],
+    args: &[u64],
+    limit: usize,
+) -> Result<Vec<u8>, Errno> {
     let mut formatter =
-        Formatter { fmt, at: 0, args: args.iter(), room: ARGUMENT_ROOM, out: Vec::new(), memory };
+        Formatter { fmt, at: 0, args: args.iter(), room: ARGUMENT_ROOM, limit, out: Vec::new(), memory };
     formatter.run()?;
     Ok(formatter.out)
 }
@@ -92,6 +99,7 @@ struct Formatter<'a> {
     at: usize,
     args: std::slice::Iter<'a, u64>,
     room: usize,
+    limit: usize,
     out: Vec<u8>,
     memory: &'a mut dyn Memory,
 }
@@ -248,6 +256,7 @@ impl Formatter<'_> {
         self.take_room(8)?;
         match kind {
             // There are no symbols here: what the kernel prints for addresses that it has no symbol for.
+            b'B' if self.out.len() >= self.limit => {}
             b's' | b'S' | b'B' => spec.pad(format!("{addr:#x}").as_bytes(), &mut self.out),
             _ => {
                 if spec.width == 0 {
@@ -286,7 +295,9 @@ impl Formatter<'_> {
                 write!(text, "{colon}{:02x}{:02x}", pair[0], pair[1])
             }),
         };
-        self.out.extend_from_slice(text.as_bytes());
+        if self.out.len() < self.limit {
+            self.out.extend_from_slice(text.as_bytes());
+        }
         Ok(())
     }
 

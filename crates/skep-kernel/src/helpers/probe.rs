@@ -21,15 +21,15 @@ enum Space {
 }
 
 pub(super) fn probe_read(run: &mut Run<'_, '_>, args: [u64; 5]) -> Step<u64> {
-    read("probe_read", run, args, Space::Either)
+    read(run, args, Space::Either)
 }
 
 pub(super) fn probe_read_user(run: &mut Run<'_, '_>, args: [u64; 5]) -> Step<u64> {
-    read("probe_read_user", run, args, Space::User)
+    read(run, args, Space::User)
 }
 
 pub(super) fn probe_read_kernel(run: &mut Run<'_, '_>, args: [u64; 5]) -> Step<u64> {
-    read("probe_read_kernel", run, args, Space::Kernel)
+    read(run, args, Space::Kernel)
 }
 
 pub(super) fn probe_read_str(run: &mut Run<'_, '_>, args: [u64; 5]) -> Step<u64> {
@@ -46,11 +46,11 @@ pub(super) fn probe_read_kernel_str(run: &mut Run<'_, '_>, args: [u64; 5]) -> St
 
 /// `bpf_copy_from_user`, for sleepable programs.
 pub(super) fn copy_from_user(run: &mut Run<'_, '_>, args: [u64; 5]) -> Step<u64> {
-    read("copy_from_user", run, args, Space::User)
+    read(run, args, Space::User)
 }
 
-/// Copies `size` bytes, or fills the destination with zeroes and answers `-EFAULT`.
-fn read(_name: &'static str, run: &mut Run<'_, '_>, args: [u64; 5], space: Space) -> Step<u64> {
+/// Copies `size` bytes, or fills the destination with zeroes and answers an error.
+fn read(run: &mut Run<'_, '_>, args: [u64; 5], space: Space) -> Step<u64> {
     let [to, size, from, ..] = args;
     run.check(to, size, Access::Write)?;
     let mut small = [0; SMALL];
@@ -73,11 +73,18 @@ fn read(_name: &'static str, run: &mut Run<'_, '_>, args: [u64; 5], space: Space
         buffer.fill(0);
     }
     run.write(to, buffer)?;
-    Ok(if good { 0 } else { error(Errno::EFAULT) })
+    Ok(if good { 0 } else { error(unreadable(from, space)) })
+}
+
+/// What Linux answers for memory that cannot be read: on x86-64 the lower half of the address space and addresses that are not
+/// canonical are out of the range of kernel memory, all else is a fault.
+fn unreadable(addr: u64, space: Space) -> Errno {
+    let upper_half = addr.cast_signed() >> 47 == -1;
+    if space == Space::Kernel && !upper_half { Errno::ERANGE } else { Errno::EFAULT }
 }
 
 /// Copies up to and including the first zero byte, at most `size` bytes, the last of them zero; answers how many. Fills the
-/// destination with zeroes and answers `-EFAULT` when a byte cannot be read.
+/// destination with zeroes and answers an error when a byte cannot be read.
 fn read_str(run: &mut Run<'_, '_>, args: [u64; 5], space: Space) -> Step<u64> {
     let [to, size, from, ..] = args;
     run.check(to, size, Access::Write)?;
@@ -100,7 +107,7 @@ fn read_str(run: &mut Run<'_, '_>, args: [u64; 5], space: Space) -> Step<u64> {
         }
         None => {
             run.write(to, &vec![0; room])?;
-            Ok(error(Errno::EFAULT))
+            Ok(error(unreadable(from, space)))
         }
     }
 }

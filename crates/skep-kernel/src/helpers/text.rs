@@ -15,7 +15,7 @@ const MAX_DATA: u64 = 96;
 
 /// Formats and prints a line; answers the length of the text.
 fn print(run: &mut Run<'_, '_>, fmt: &[u8], args: &[u64]) -> u64 {
-    let text = match format(run, fmt, args) {
+    let text = match format(run, fmt, args, LINE + 1) {
         Ok(text) => text,
         Err(errno) => return error(errno),
     };
@@ -69,7 +69,7 @@ pub(super) fn snprintf(run: &mut Run<'_, '_>, [to, size, fmt, data, len]: [u64; 
     run.check(to, size, Access::Write)?;
     let Some(args) = data_of(run, data, len)? else { return Ok(error(Errno::EINVAL)) };
     let fmt = string_at(run, fmt)?;
-    let text = match format(run, &fmt, &args) {
+    let text = match format(run, &fmt, &args, size as usize) {
         Ok(text) => text,
         Err(errno) => return Ok(error(errno)),
     };

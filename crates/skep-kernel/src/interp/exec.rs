@@ -35,6 +35,12 @@ macro_rules! reg {
     };
 }
 
+/// An operation on two operands; a function so that the table below stays one line an operation.
+#[inline(always)]
+fn apply<T, R>(f: impl Fn(T, T) -> R, a: T, b: T) -> R {
+    f(a, b)
+}
+
 /// Runs a program to its end and gives R0.
 pub(crate) fn execute<P: Policy>(run: &mut Run<'_, '_>) -> Step<u64> {
     let mut regs: Registers = [0; 16];
@@ -73,14 +79,12 @@ pub(crate) fn execute<P: Policy>(run: &mut Run<'_, '_>) -> Step<u64> {
 
         macro_rules! alu64 {
             ($b:expr, $f:expr) => {{
-                let f: fn(u64, u64) -> u64 = $f;
-                reg!(regs, op.dst) = f(reg!(regs, op.dst), $b);
+                reg!(regs, op.dst) = apply::<u64, u64>($f, reg!(regs, op.dst), $b);
             }};
         }
         macro_rules! alu32 {
             ($b:expr, $f:expr) => {{
-                let f: fn(u32, u32) -> u32 = $f;
-                reg!(regs, op.dst) = u64::from(f(reg!(regs, op.dst) as u32, $b as u32));
+                reg!(regs, op.dst) = u64::from(apply::<u32, u32>($f, reg!(regs, op.dst) as u32, $b as u32));
             }};
         }
         macro_rules! src {
@@ -95,24 +99,22 @@ pub(crate) fn execute<P: Policy>(run: &mut Run<'_, '_>) -> Step<u64> {
         }
         macro_rules! goto {
             () => {
-                ip = ip.wrapping_offset(op.off as isize);
                 if op.off < 0 {
                     charge!(-i64::from(op.off));
                 }
+                ip = ip.wrapping_offset(op.off as isize);
             };
         }
         macro_rules! jump64 {
             ($b:expr, $condition:expr) => {{
-                let condition: fn(u64, u64) -> bool = $condition;
-                if condition(reg!(regs, op.dst), $b) {
+                if apply::<u64, bool>($condition, reg!(regs, op.dst), $b) {
                     goto!();
                 }
             }};
         }
         macro_rules! jump32 {
             ($b:expr, $condition:expr) => {{
-                let condition: fn(u32, u32) -> bool = $condition;
-                if condition(reg!(regs, op.dst) as u32, $b as u32) {
+                if apply::<u32, bool>($condition, reg!(regs, op.dst) as u32, $b as u32) {
                     goto!();
                 }
             }};
@@ -123,12 +125,12 @@ pub(crate) fn execute<P: Policy>(run: &mut Run<'_, '_>) -> Step<u64> {
                 const SIZE: u64 = size_of::<$word>() as u64;
                 reg!(regs, op.dst) = if !P::CHECKED || run.hits.readable(addr, SIZE) {
                     // SAFETY: readable.
-                    i64::from(unsafe { $load(addr) } as $as) as u64
+                    i64::from(unsafe { $load(addr) } as $as).cast_unsigned()
                 } else {
                     match check!(run.slow_load(addr, SIZE)) {
                         // A field of 32 bits that stands for a pointer.
                         wide if wide > u64::from(<$word>::MAX) => wide,
-                        value => i64::from(value as $word as $as) as u64,
+                        value => i64::from(value as $word as $as).cast_unsigned(),
                     }
                 };
             }};
@@ -158,7 +160,7 @@ pub(crate) fn execute<P: Policy>(run: &mut Run<'_, '_>) -> Step<u64> {
                 aligned!(addr, size_of::<$atomic>() as u64, Access::Read);
                 // SAFETY: aligned and readable.
                 let word = unsafe { <$atomic>::from_ptr(addr as *mut _) };
-                reg!(regs, op.dst) = word.load(Ordering::Acquire) as u64;
+                reg!(regs, op.dst) = u64::from(word.load(Ordering::Acquire));
             }};
         }
         macro_rules! store_release {
@@ -182,7 +184,7 @@ pub(crate) fn execute<P: Policy>(run: &mut Run<'_, '_>) -> Step<u64> {
         }
         macro_rules! movsx {
             ($from:ty) => {
-                reg!(regs, op.dst) = (src!() as $from) as i64 as u64
+                reg!(regs, op.dst) = i64::from(src!() as $from).cast_unsigned()
             };
         }
 
@@ -248,8 +250,8 @@ pub(crate) fn execute<P: Policy>(run: &mut Run<'_, '_>) -> Step<u64> {
             Code::Movsx64B => movsx!(i8),
             Code::Movsx64H => movsx!(i16),
             Code::Movsx64W => movsx!(i32),
-            Code::Movsx32B => reg!(regs, op.dst) = u64::from((src!() as i8) as i32 as u32),
-            Code::Movsx32H => reg!(regs, op.dst) = u64::from((src!() as i16) as i32 as u32),
+            Code::Movsx32B => reg!(regs, op.dst) = u64::from(i32::from(src!() as i8).cast_unsigned()),
+            Code::Movsx32H => reg!(regs, op.dst) = u64::from(i32::from(src!() as i16).cast_unsigned()),
             Code::Trunc16 => reg!(regs, op.dst) &= 0xffff,
             Code::Trunc32 => reg!(regs, op.dst) &= 0xffff_ffff,
             Code::Swap16 => reg!(regs, op.dst) = u64::from((reg!(regs, op.dst) as u16).swap_bytes()),

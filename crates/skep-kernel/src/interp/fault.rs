@@ -11,12 +11,12 @@ pub struct Fault {
     /// First slot of the subprogram it belongs to, 0 for the main program.
     pub subprogram: usize,
     /// Name of the program whose instruction it is (after a tail call, not the one that was started).
-    pub program: String,
+    pub program: Box<str>,
     /// The instruction as text.
-    pub text: String,
+    pub text: Box<str>,
     /// Where it comes from, if the program carries line information.
-    pub line: Option<SourceLine>,
-    /// What went wrong. Boxed contents keep the success path small.
+    pub line: Option<Box<SourceLine>>,
+    /// What went wrong.
     pub kind: FaultKind,
 }
 

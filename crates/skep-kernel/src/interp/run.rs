@@ -428,10 +428,12 @@ impl<'r, 'c> Run<'r, 'c> {
 
     fn remember(&mut self, region: &Region) {
         // Contexts that are not what they seem are looked at every time; write-only values must not look readable.
-        let plain = region.kind != RegionKind::Context || self.rule.is_plain();
-        if plain && region.kind != RegionKind::MapValue {
-            self.hits.remember(region);
-        } else if plain && self.find(region.start, region.len, Access::Read).is_ok() {
+        let good = match region.kind {
+            RegionKind::Context => self.rule.is_plain(),
+            RegionKind::MapValue => self.find(region.start, region.len, Access::Read).is_ok(),
+            _ => true,
+        };
+        if good {
             self.hits.remember(region);
         }
     }

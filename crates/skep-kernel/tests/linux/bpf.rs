@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
-use skep_catalog::ProgramType;
+use skep_catalog::{MapType, ProgramType};
 use skep_isa::{Endian, RawInsn, encode_slots};
 
 /// The attributes of a command, written field by field at their offsets in `union bpf_attr`.
@@ -57,9 +57,32 @@ pub(crate) fn available(test: &str) -> bool {
     }
 }
 
+/// A map.
+pub(crate) fn map(map_type: MapType, key: u32, value: u32, entries: u32, flags: u32) -> io::Result<OwnedFd> {
+    Attr::new()
+        .u32(0, map_type.number())
+        .u32(4, key)
+        .u32(8, value)
+        .u32(12, entries)
+        .u32(16, flags)
+        .call(0)
+        .map(owned)
+}
+
 /// An array of one element.
 pub(crate) fn array(value_size: u32) -> io::Result<OwnedFd> {
-    Attr::new().u32(0, 2).u32(4, 4).u32(8, value_size).u32(12, 1).call(0).map(owned)
+    map(MapType::Array, 4, value_size, 1, 0)
+}
+
+/// Puts a program into a program array.
+pub(crate) fn put_program(map: &OwnedFd, index: u32, program: &OwnedFd) -> io::Result<()> {
+    let (key, value) = ([index], [program.as_raw_fd()]);
+    Attr::new().u32(0, map.as_raw_fd() as u32).pointer(8, &key).pointer(16, &value).call(2).map(drop)
+}
+
+/// Makes a map's values constant for programs that may only read them.
+pub(crate) fn freeze(map: &OwnedFd) -> io::Result<()> {
+    Attr::new().u32(0, map.as_raw_fd() as u32).call(22).map(drop)
 }
 
 /// Sets the element of a one-element array.

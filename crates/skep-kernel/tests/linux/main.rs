@@ -4,6 +4,8 @@
 mod bpf;
 mod instructions;
 mod packet_loads;
+mod programs;
+mod strings;
 mod test_runs;
 
 use std::sync::Arc;
