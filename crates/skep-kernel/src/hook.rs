@@ -21,10 +21,13 @@ pub trait EventSource: Send + Sync {
     fn offers(&self, point: &AttachPoint) -> Option<Result<(), KernelError>>;
 }
 
+/// Programs at one point, each with the id of the link that holds it there.
+type Programs = Vec<(u32, Arc<dyn Attached>)>;
+
 /// The attached programs of a user-space kernel, by attach point, in the order in which they were attached.
 #[derive(Default)]
 pub struct HookTable {
-    points: RwLock<HashMap<AttachPoint, Vec<(u32, Arc<dyn Attached>)>>>,
+    points: RwLock<HashMap<AttachPoint, Programs>>,
     generation: AtomicU64,
 }
 

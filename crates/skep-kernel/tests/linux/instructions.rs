@@ -346,7 +346,7 @@ impl Cases {
     fn atomic(&mut self, op: AtomicOp, size: Size, old: u64, src: u64, compare: u64) {
         let upper = size == Size::W && self.numbers.below(2) == 0;
         let off = if upper { 4 } else { 0 };
-        let old = if upper { old << 32 | old >> 32 } else { old };
+        let old = if upper { old.rotate_left(32) } else { old };
         let set = [(Reg::R0, compare), (Reg::R3, src), (Reg::R4, old)];
         // On the map value. R0 as the source of compare-and-exchange is a case of its own.
         let source = if self.numbers.below(8) == 0 { Reg::R0 } else { Reg::R3 };
