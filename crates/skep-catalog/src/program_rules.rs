@@ -17,7 +17,7 @@ use std::ops::RangeInclusive;
 
 use bitflags::bitflags;
 
-use crate::{AttachType, ProgramType};
+use crate::{AttachType, LinkType, ProgramType};
 
 bitflags! {
     /// Capabilities that whoever loads a program needs (`capabilities(7)`). `CAP_SYS_ADMIN` stands for all of them.
@@ -170,6 +170,40 @@ impl ProgramType {
         }
     }
 
+    /// The type of the link that attaches a program of this type; `None` where there is no link and programs are attached with
+    /// `BPF_PROG_ATTACH`, netlink or a socket option, or through a map.
+    #[must_use]
+    pub const fn link_type(self, attach: Option<AttachType>) -> Option<LinkType> {
+        Some(match (self, attach) {
+            (P::Kprobe, Some(A::TraceKprobeMulti | A::TraceKprobeSession)) => LinkType::KprobeMulti,
+            (P::Kprobe, Some(A::TraceUprobeMulti | A::TraceUprobeSession)) => LinkType::UprobeMulti,
+            (P::Kprobe | P::Tracepoint | P::PerfEvent, _) => LinkType::PerfEvent,
+            (P::RawTracepoint | P::RawTracepointWritable, _) => LinkType::RawTracepoint,
+            (P::Tracing, Some(A::TraceRawTp)) => LinkType::RawTracepoint,
+            (P::Tracing, Some(A::TraceIter)) => LinkType::Iter,
+            (P::Lsm, Some(A::LsmCgroup)) => LinkType::Cgroup,
+            (P::Tracing | P::Lsm | P::Ext, _) => LinkType::Tracing,
+            (P::Xdp, None | Some(A::Xdp)) => LinkType::Xdp,
+            (P::SchedCls, Some(A::NetkitPrimary | A::NetkitPeer)) => LinkType::Netkit,
+            (P::SchedCls, Some(A::TcxIngress | A::TcxEgress)) => LinkType::Tcx,
+            (
+                P::CgroupSkb
+                | P::CgroupSock
+                | P::CgroupSockAddr
+                | P::CgroupSockopt
+                | P::CgroupSysctl
+                | P::CgroupDevice
+                | P::SockOps,
+                _,
+            ) => LinkType::Cgroup,
+            (P::FlowDissector | P::SkLookup, _) => LinkType::Netns,
+            (P::SkMsg | P::SkSkb, _) => LinkType::Sockmap,
+            (P::StructOps, _) => LinkType::StructOps,
+            (P::Netfilter, _) => LinkType::Netfilter,
+            _ => return None,
+        })
+    }
+
     /// The capabilities that it takes to load it.
     #[must_use]
     pub const fn capabilities(self) -> Capabilities {
@@ -279,6 +313,20 @@ mod tests {
         assert!(P::CgroupSock.accepts_attach_type(Some(A::CgroupInetIngress)), "which is that 0");
         assert!(!P::Syscall.accepts_attach_type(Some(A::Xdp)));
         assert!(!P::Tracing.accepts_attach_type(None));
+    }
+
+    #[test]
+    fn every_link_type_attaches_some_program() {
+        let kinds = || {
+            let attach_types = || std::iter::once(None).chain(AttachType::ALL.iter().copied().map(Some));
+            ProgramType::ALL
+                .iter()
+                .flat_map(move |program| attach_types().map(|attach| program.link_type(attach)))
+        };
+        for &link in LinkType::ALL.iter().filter(|link| **link != LinkType::Unspec) {
+            assert!(kinds().any(|found| found == Some(link)), "{link}");
+        }
+        assert_eq!(P::SocketFilter.link_type(None), None);
     }
 
     #[test]

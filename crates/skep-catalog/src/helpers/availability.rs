@@ -379,7 +379,7 @@ static ROWS: &[Row] = &[
         helpers: helper_set! {
             map_lookup_elem map_update_elem map_delete_elem ktime_get_ns trace_printk
             get_prandom_u32 tail_call rc_repeat rc_keydown map_push_elem map_pop_elem
-            map_peek_elem rc_pointer_rel ktime_get_boot_ns ktime_get_tai_ns
+            map_peek_elem rc_pointer_rel ktime_get_boot_ns
         },
     },
     Row {
