@@ -285,7 +285,7 @@ proptest! {
     }
 
     #[test]
-    fn listings_round_trip(filter in cbpf::testing::socket_filter(40, Extension::ALL, true)) {
+    fn listings_round_trip(filter in cbpf::testing::socket_filter(40, 100, Extension::ALL, true)) {
         let insns = filter.insns();
         prop_assert_eq!(cbpf::parse_tcpdump(&cbpf::to_tcpdump(insns)).unwrap(), insns);
     }
@@ -310,7 +310,7 @@ proptest! {
 
     #[test]
     fn translation_keeps_the_meaning(
-        filter in cbpf::testing::socket_filter(60, TRANSLATED, true),
+        filter in cbpf::testing::socket_filter(60, 80, TRANSLATED, true),
         bytes in prop::collection::vec(any::<u8>(), 20..120),
         (device, mark, rxhash, random) in any::<(Option<u8>, u32, u32, u32)>(),
         vlan in any::<Option<(u16, u16)>>(),

@@ -23,6 +23,12 @@ impl LinuxKernel {
             map_name: name_bytes(&spec.name),
             ..attr::MapCreate::default()
         };
+        if matches!(spec.map_type, MapType::ArrayOfMaps | MapType::HashOfMaps) && spec.inner.is_none() {
+            // The kernel would take descriptor 0, whatever that is.
+            let what =
+                format!("creating map `{}`: a map of maps needs a template for its inner maps", spec.name);
+            return Err(KernelError::new(Errno::EINVAL, what));
+        }
         // These hold the descriptors open during the call.
         let inner = spec.inner.map(|inner| self.fds.get(inner, ObjectKind::Map)).transpose()?;
         let btf = spec.btf.map(|btf| self.fds.get(btf.fd, ObjectKind::Btf)).transpose()?;

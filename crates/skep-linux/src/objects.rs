@@ -16,6 +16,10 @@ use crate::{LinuxKernel, attr, log, sys};
 
 impl LinuxKernel {
     pub(crate) fn id_after(&self, kind: ObjectKind, after: u32) -> Result<Option<u32>> {
+        // No id is greater, and the kernel takes no such number.
+        if after >= i32::MAX.cast_unsigned() {
+            return Ok(None);
+        }
         let command = match kind {
             ObjectKind::Map => Command::MapGetNextId,
             ObjectKind::Program => Command::ProgGetNextId,

@@ -13,14 +13,15 @@ pub fn insn() -> impl Strategy<Value = Insn> {
     (code, small.clone(), small, constant()).prop_map(|(code, jt, jf, k)| Insn { code, jt, jf, k })
 }
 
-/// Valid socket filters of up to `max` instructions and a few more, over packets of about 100 bytes. Of the extensions
-/// they use only those given; offsets relative to headers only if `headers` is set.
+/// Valid socket filters of up to `max` instructions and a few more, over packets of about `len` bytes (at least 60). Of
+/// the extensions they use only those given; offsets relative to headers only if `headers` is set.
 pub fn socket_filter(
     max: usize,
+    len: u32,
     extensions: &'static [Extension],
     headers: bool,
 ) -> impl Strategy<Value = SocketFilter> {
-    (any::<u16>(), vec((draft(extensions, headers), any::<u8>(), any::<u8>()), 1..max)).prop_map(
+    (any::<u16>(), vec((draft(len, extensions, headers), any::<u8>(), any::<u8>()), 1..max)).prop_map(
         |(stored, drafts)| {
             let mut insns: Vec<Insn> =
                 (0..16).filter(|k| stored & 1 << k != 0).map(|k| Op::St(k).into()).collect();
@@ -58,13 +59,13 @@ fn constant() -> impl Strategy<Value = u32> {
 }
 
 /// An instruction whose jumps and scratch loads are still to be made valid.
-fn draft(extensions: &'static [Extension], headers: bool) -> impl Strategy<Value = Op> {
+fn draft(len: u32, extensions: &'static [Extension], headers: bool) -> impl Strategy<Value = Op> {
     let size = || prop::sample::select(&[Size::B, Size::H, Size::W][..]);
     // Mostly inside the packet, sometimes across its end.
     let offset = || {
         let header = if headers { SKF_LL_OFF..SKF_LL_OFF + 20 } else { 0..60 };
         let network = if headers { SKF_NET_OFF..SKF_NET_OFF + 60 } else { 0..60 };
-        prop_oneof![8 => 0_u32..90, 1 => 90_u32..110, 1 => header, 1 => network]
+        prop_oneof![8 => 0..len, 1 => len - 4..len + 8, 1 => header, 1 => network]
     };
     let source = || prop_oneof![constant().prop_map(Source::K), Just(Source::X)];
     let word = 0_u32..16;
