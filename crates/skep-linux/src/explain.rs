@@ -74,7 +74,8 @@ fn cause(command: Command, errno: Errno) -> Option<String> {
         }
         (Errno::EINVAL, C::ObjPin | C::ObjGet) => "the path is not in a bpf file system".into(),
         (Errno::EINVAL, C::LinkCreate) => {
-            format!("the program's type does not attach there, or the kernel is too old ({})", since(command))
+            "the program's type does not attach there, or the kernel is too old (links to perf events came with Linux 5.15)"
+                .into()
         }
         (Errno::EINVAL, C::MapFreeze | C::LinkUpdate | C::MapLookupAndDeleteElem) => {
             format!("not for objects of this type, or the kernel is too old ({})", since(command))

@@ -1,6 +1,6 @@
 //! Programs: loading, test runs, information.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use skep_catalog::{AttachType, Command, ProgramType};
@@ -20,13 +20,12 @@ const TRIES: usize = 5;
 
 impl LinuxKernel {
     pub(crate) fn load_program(&self, load: &ProgLoad) -> Result<Fd, LoadError> {
-        check_references(&load.insns, load.maps.len())?;
-        let insns = encode_slots(&load.insns, Endian::HOST);
         let license = c_string(load.license.as_bytes())?;
         // These hold the descriptors open during the call.
         let maps =
             load.maps.iter().map(|map| self.fds.get(*map, ObjectKind::Map)).collect::<Result<Vec<_>>>()?;
-        let fds: Vec<u32> = maps.iter().map(|map| raw(map.as_fd())).collect();
+        let fds: Vec<i32> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
+        let insns = encode_slots(&with_descriptors(&load.insns, &fds)?, Endian::HOST);
         let mut request = attr::ProgLoad {
             prog_type: load.prog_type.number(),
             insn_cnt: count(load.insns.len(), "instructions")?,
@@ -37,7 +36,6 @@ impl LinuxKernel {
             prog_name: name_bytes(&load.name),
             expected_attach_type: load.expected_attach_type.map_or(0, AttachType::number),
             attach_btf_id: load.attach_btf_id,
-            fd_array: address(&fds),
             ..attr::ProgLoad::default()
         };
         let btf = load.btf.as_ref().map(|btf| self.fds.get(btf.fd, ObjectKind::Btf)).transpose()?;
@@ -56,8 +54,8 @@ impl LinuxKernel {
             request.log_buf = address_mut(log);
             let mut result = Err(Errno::EAGAIN);
             for _ in 0..TRIES {
-                // SAFETY: every array has the length that is given, the license is a zero-terminated string, every index
-                // into the descriptor array is checked; the command gives a descriptor.
+                // SAFETY: every array has the length that is given, the license is a zero-terminated string; the
+                // command gives a descriptor.
                 result = self.with_memlock(|| unsafe { sys::bpf_fd(Command::ProgLoad, &mut { request }) });
                 if !matches!(result, Err(Errno::EAGAIN)) {
                     break;
@@ -175,27 +173,43 @@ impl LinuxKernel {
     }
 }
 
-/// Indices into the descriptor array must be inside it: the kernel does not know its length.
-fn check_references(insns: &[RawInsn], maps: usize) -> Result<()> {
+/// The instructions with maps named by descriptor (kinds 1 and 2), which every kernel knows; by index (kinds 5 and 6) came
+/// with Linux 5.14.
+fn with_descriptors(insns: &[RawInsn], fds: &[i32]) -> Result<Vec<RawInsn>> {
     // Source kinds of `ld_imm64` and of calls (linux/bpf.h).
-    const MAP_IDX: u8 = 5;
-    const MAP_IDX_VALUE: u8 = 6;
+    const PSEUDO_MAP_FD: u8 = 1;
+    const PSEUDO_MAP_VALUE: u8 = 2;
+    const PSEUDO_MAP_IDX: u8 = 5;
+    const PSEUDO_MAP_IDX_VALUE: u8 = 6;
     const CALL: u8 = 0x85;
-    const KFUNC_CALL: u8 = 2;
-    // What is the second half of a `ld_imm64` has opcode 0, or the kernel refuses the program.
-    for (slot, insn) in insns.iter().enumerate() {
-        let is_index = insn.is_wide() && matches!(insn.src, MAP_IDX | MAP_IDX_VALUE);
-        if is_index && usize::try_from(insn.imm).map_or(true, |index| index >= maps) {
-            let what = format!("slot {slot} names map {} of {maps} that the load brings", insn.imm);
-            return Err(KernelError::new(Errno::EINVAL, what));
-        }
-        if insn.opcode == CALL && insn.src == KFUNC_CALL && insn.off != 0 {
+    const PSEUDO_KFUNC_CALL: u8 = 2;
+    let mut insns = insns.to_vec();
+    let mut slot = 0;
+    while let Some(insn) = insns.get_mut(slot) {
+        if insn.opcode == CALL && insn.src == PSEUDO_KFUNC_CALL && insn.off != 0 {
             let what =
                 format!("slot {slot} calls a function of a kernel module, whose BTF the load does not bring");
             return Err(KernelError::new(Errno::EINVAL, what));
         }
+        let kind = match insn.src {
+            PSEUDO_MAP_IDX => Some(PSEUDO_MAP_FD),
+            PSEUDO_MAP_IDX_VALUE => Some(PSEUDO_MAP_VALUE),
+            _ => None,
+        };
+        if insn.is_wide()
+            && let Some(kind) = kind
+        {
+            let fd = usize::try_from(insn.imm).ok().and_then(|index| fds.get(index));
+            insn.imm = *fd.ok_or_else(|| {
+                let what =
+                    format!("slot {slot} names map {} of {} that the load brings", insn.imm, fds.len());
+                KernelError::new(Errno::EINVAL, what)
+            })?;
+            insn.src = kind;
+        }
+        slot += if insn.is_wide() { 2 } else { 1 };
     }
-    Ok(())
+    Ok(insns)
 }
 
 /// How many records these bytes are.

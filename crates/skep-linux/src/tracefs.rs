@@ -73,6 +73,8 @@ pub(crate) struct LinuxTracePipe {
 impl LinuxTracePipe {
     /// How long to wait at a time. The kernel wakes readers when the buffer is half full, not when a line comes.
     const STEP: Duration = Duration::from_millis(5);
+    /// How long to drop old lines.
+    const SKIP: Duration = Duration::from_secs(1);
     /// Bytes of a line without a newline; what is longer is cut there.
     const LONGEST: usize = 64 << 10;
 
@@ -80,7 +82,11 @@ impl LinuxTracePipe {
         let path = root()?.join("trace_pipe");
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match rustix::fs::open(&path, flags, Mode::empty()) {
-            Ok(fd) => Ok(LinuxTracePipe { file: File::from(fd), path, buffer: Vec::new(), searched: 0 }),
+            Ok(fd) => {
+                let mut pipe = LinuxTracePipe { file: File::from(fd), path, buffer: Vec::new(), searched: 0 };
+                pipe.skip_old()?;
+                Ok(pipe)
+            }
             Err(error) => {
                 let why = match error {
                     IoErrno::BUSY => "another process reads it",
@@ -91,6 +97,16 @@ impl LinuxTracePipe {
                 Err(KernelError::new(errno, format!("{}: {why}", path.display())))
             }
         }
+    }
+
+    /// Drops the lines from before; bounded, since new ones may come as fast.
+    fn skip_old(&mut self) -> Result<()> {
+        let start = Instant::now();
+        while self.fill()? && start.elapsed() < Self::SKIP {
+            self.buffer.clear();
+        }
+        self.buffer.clear();
+        Ok(())
     }
 
     /// A line that is already here, without its newline.

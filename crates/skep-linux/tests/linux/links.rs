@@ -174,7 +174,7 @@ fn printk_lines_come_through_the_trace_pipe() {
     );
     let prog = kernel.prog_load(&program(ProgramType::RawTracepoint, &text, &[])).unwrap();
     let _link = attach(&kernel, prog, AttachPoint::RawTracepoint { name: "sys_enter".into() }, 0);
-    rustix::process::getuid();
+    let _ = rustix::process::getuid();
     let own = format!("-{} ", rustix::thread::gettid().as_raw_nonzero());
     // Lines of others come too.
     let line = loop {

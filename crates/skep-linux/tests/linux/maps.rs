@@ -71,7 +71,7 @@ fn arrays_have_all_their_elements() {
     for map_type in [MapType::Array, MapType::PercpuArray] {
         let fd = kernel.map_create(&map(map_type, 4, 4, 3, 0)).unwrap();
         let slots = if map_type == MapType::Array { 1 } else { 2 * kernel.possible_cpus() as usize };
-        let value = vec![1, 2, 3, 4].repeat(slots);
+        let value = [1, 2, 3, 4].repeat(slots);
         assert_eq!(kernel.map_lookup(fd, &2_u32.to_ne_bytes(), 0).unwrap(), vec![0; 4 * slots]);
         if map_type == MapType::Array {
             kernel.map_update(fd, &2_u32.to_ne_bytes(), &value, 0).unwrap();
