@@ -66,6 +66,22 @@ pub enum BtfError {
         /// What rule is broken.
         reason: String,
     },
+    /// One record of `.BTF.ext`.
+    #[error(
+        ".BTF.ext {part}, section '{section}', record {index} (instruction at byte {insn_off}): {reason}"
+    )]
+    ExtRecord {
+        /// `func_info`, `line_info` or `core_relo`.
+        part: &'static str,
+        /// Name of the ELF section of the instructions.
+        section: String,
+        /// Index among the records of this section.
+        index: usize,
+        /// Byte offset of the instruction in the ELF section.
+        insn_off: u32,
+        /// What rule is broken.
+        reason: String,
+    },
 }
 
 impl BtfError {

@@ -560,20 +560,15 @@ fn check_table<R: ExtRecord>(
     problem: impl Fn(&R) -> Option<String>,
 ) -> Result<(), BtfError> {
     for section in table.sections() {
-        let fail = |reason| Err(BtfError::Ext { part: R::PART, offset: 0, reason });
-        if !btf.has_str(section.name_off) {
-            return fail(format!(
-                "the name of a section is at string offset {}, beyond the strings",
-                section.name_off
-            ));
-        }
-        for (i, record) in section.records().enumerate() {
-            if let Some(reason) = problem(&record) {
+        let no_name =
+            || format!("the name of the section lies beyond the {} bytes of strings", btf.str_end());
+        let nameless = !btf.has_str(section.name_off);
+        for (index, record) in section.records().enumerate() {
+            if let Some(reason) = nameless.then(no_name).or_else(|| problem(&record)) {
                 let name = btf.shown_start(section.name_off);
-                return fail(format!(
-                    "section '{name}', record {i} (instruction at byte {}): {reason}",
-                    insn_off(&record)
-                ));
+                let section = if nameless { format!("(string offset {})", section.name_off) } else { name };
+                let insn_off = insn_off(&record);
+                return Err(BtfError::ExtRecord { part: R::PART, section, index, insn_off, reason });
             }
         }
     }

@@ -136,7 +136,10 @@ fn references_into_btf() {
     let error = func(1, 1).unwrap_err();
     assert!(error.contains("type [1] is FUNC_PROTO, not FUNC"), "{error}");
     let error = func(100, 2).unwrap_err();
-    assert!(error.contains("the name of a section is at string offset 100, beyond the strings"), "{error}");
+    assert!(
+        error.contains("section '(string offset 100)', record 0 (instruction at byte 8): the name of the section lies beyond the 7 bytes"),
+        "{error}"
+    );
     let line = LineInfo { insn_off: 0, file_name_off: 1, line_off: 50, line_col: 0 };
     let error = check(&|ext| ext.line_info_mut().push_section(1, &[line])).unwrap_err();
     assert!(error.contains("the source text is at string offset 50, beyond the strings"), "{error}");

@@ -86,8 +86,24 @@ fn mutation() -> impl Strategy<Value = (Index, u32, bool)> {
     (any::<Index>(), value, any::<bool>())
 }
 
+/// Asks both and compares.
+fn compare(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let ours = Btf::parse(bytes).and_then(|btf| btf.validate());
+    let theirs = load(bytes);
+    // Linux lets these pass where it meets the types in a certain order; see the documentation of `validate`.
+    let stricter = ours.as_ref().is_err_and(|e| {
+        let text = e.to_string();
+        text.contains("made of itself") || text.contains("FUNC '") && text.contains("is not a type")
+    });
+    if ours.is_ok() != theirs.is_ok() && !stricter {
+        let text = Btf::parse(bytes).map_or_else(|e| e.to_string(), |btf| btf.raw().to_string());
+        return Err(TestCaseError::fail(format!("ours: {ours:?}\nkernel: {theirs:?}\n{text}\n{bytes:?}")));
+    }
+    Ok(())
+}
+
 #[test]
-fn changed_btf_gets_the_kernels_verdict() {
+fn changed_types_get_the_kernels_verdict() {
     if !may_load() {
         return;
     }
@@ -101,17 +117,30 @@ fn changed_btf_gets_the_kernels_verdict() {
             let new = if xor { old ^ value } else { value };
             bytes[at..at + 4].copy_from_slice(&new.to_ne_bytes());
         }
-        let ours = Btf::parse(&bytes).and_then(|btf| btf.validate());
-        let theirs = load(&bytes);
-        // Linux lets these pass where it meets the types in a certain order; see the documentation of `validate`.
-        let stricter = ours.as_ref().is_err_and(|e| {
-            let text = e.to_string();
-            text.contains("made of itself") || text.contains("FUNC '") && text.contains("is not a type")
-        });
-        if ours.is_ok() != theirs.is_ok() && !stricter {
-            let text = Btf::parse(&bytes).map_or_else(|e| e.to_string(), |btf| btf.raw().to_string());
-            return Err(TestCaseError::fail(format!("ours: {ours:?}\nkernel: {theirs:?}\n{text}")));
+        compare(&bytes)?;
+    });
+}
+
+#[test]
+fn changed_headers_and_strings_get_the_kernels_verdict() {
+    if !may_load() {
+        return;
+    }
+    let change = (any::<bool>(), any::<Index>(), 0u8..70, any::<bool>());
+    proptest!(cases(), |(
+        defs in testing::defs(4),
+        changes in proptest::collection::vec(change, 0..3),
+        tail in proptest::option::weighted(0.2, 0usize..5),
+        cut in proptest::option::weighted(0.2, 1usize..40),
+    )| {
+        let mut bytes = testing::build(&defs, Endian::HOST).unwrap().to_bytes();
+        for (in_header, at, value, add) in changes {
+            let at = if in_header { at.index(24) } else { bytes.len() - 1 - at.index(bytes.len().min(30)) };
+            bytes[at] = if add { bytes[at].wrapping_add(value % 9).wrapping_sub(4) } else { value };
         }
+        bytes.resize(bytes.len() + tail.unwrap_or(0), 0);
+        bytes.truncate(bytes.len().saturating_sub(cut.unwrap_or(0)));
+        compare(&bytes)?;
     });
 }
 

@@ -3,12 +3,11 @@
 /// Longest name of an identifier or a section, in bytes (`KSYM_NAME_LEN`).
 pub(super) const MAX_LEN: usize = 512;
 
-/// Why a name is not an identifier; `None` if it is one. Letters, digits, `_` and `.`, no digit first, at most 512
-/// bytes.
+/// Why a name is not an identifier; `None` if it is one. Letters (of ISO 8859-1, as the kernel has it), digits, `_` and
+/// `.`, no digit first, at most 512 bytes.
 pub(super) fn identifier_problem(name: &[u8]) -> Option<String> {
-    let odd = |(i, &b): (usize, &u8)| {
-        !(b == b'_' || b == b'.' || b.is_ascii_alphabetic() || i > 0 && b.is_ascii_digit())
-    };
+    let odd =
+        |(i, &b): (usize, &u8)| !(is_letter(b) || matches!(b, b'_' | b'.') || i > 0 && b.is_ascii_digit());
     if name.is_empty() {
         Some("a name is required".to_owned())
     } else if let Some((i, b)) = name.iter().enumerate().find(|&x| odd(x)) {
@@ -28,6 +27,10 @@ pub(super) fn section_problem(name: &[u8]) -> Option<String> {
     } else {
         too_long(name)
     }
+}
+
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte >= 0xc0 && !matches!(byte, 0xd7 | 0xf7)
 }
 
 fn too_long(name: &[u8]) -> Option<String> {
