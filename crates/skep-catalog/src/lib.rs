@@ -61,7 +61,7 @@
 //!
 //! Numbers, names and prototypes: `linux/bpf.h` and `bpf-helpers(7)`. Versions: the kernel's history, as docs.ebpf.io and bcc's
 //! feature table list it. What a program type may call and access, what the verifier demands of arguments, what maps of each
-//! type may be: measured on Linux 6.18, one small program or map a question. Tests compare with the headers and
+//! type may be: measured on Linux 6.18 (fentry, fexit, `fmod_ret` and LSM on 6.1), one small program or map a question. Tests compare with the headers and
 //! the tracing files of the machine where there are any.
 #![forbid(unsafe_code)]
 

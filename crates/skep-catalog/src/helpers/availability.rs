@@ -1,12 +1,13 @@
 //! Which helpers each program type may call.
 //!
-//! Measured on Linux 6.18 for the types that can be loaded without a BTF target, and for `tp_btf`, iterators and
-//! `tcp_congestion_ops`: a program that calls the helper was loaded, and the verifier said whether the type may. fentry,
-//! fexit, `fmod_ret`, LSM and `lirc_mode2` follow the kernel's documentation.
+//! Measured: a program that calls the helper was loaded, and the verifier said whether the type may. On Linux 6.18 for the
+//! types that need no BTF target and for `tp_btf`, iterators and `tcp_congestion_ops`; on Linux 6.1 for fentry, fexit, `fmod_ret`
+//! and LSM, which have what `tp_btf` has and the helpers named here. `lirc_mode2` follows its documentation.
 //!
-//! A list says what a type *may* call; single hooks may be narrower: `d_path` is for listed functions only, `setsockopt`
-//! and `getsockopt` in iterators and LSM programs are for hooks that hold the socket, `struct_ops` lists are those
-//! of `tcp_congestion_ops`, `override_return` needs a function marked for error injection.
+//! A list says what a type *may* call; single hooks may be narrower: `d_path` is for listed functions only, `get_func_ret` fails
+//! in fentry, the `ima_*` helpers are for sleepable programs, `setsockopt` and `getsockopt` in iterators and LSM programs are for
+//! hooks that hold the socket, `struct_ops` lists are those of `tcp_congestion_ops`, `override_return` needs a function marked for
+//! error injection.
 
 use super::{Helper, id};
 use crate::{AttachType, ProgramType};
@@ -441,14 +442,7 @@ static ROWS: &[Row] = &[
     },
     Row {
         program: ProgramType::Tracing,
-        attach: &[AttachType::TraceFentry],
-        helpers: TRACING.union(helper_set! {
-            d_path get_attach_cookie get_func_arg get_func_arg_cnt
-        }),
-    },
-    Row {
-        program: ProgramType::Tracing,
-        attach: &[AttachType::TraceFexit, AttachType::ModifyReturn],
+        attach: &[AttachType::TraceFentry, AttachType::TraceFexit, AttachType::ModifyReturn],
         helpers: TRACING.union(helper_set! {
             d_path get_attach_cookie get_func_arg get_func_ret get_func_arg_cnt
         }),
@@ -473,16 +467,15 @@ static ROWS: &[Row] = &[
         attach: &[AttachType::LsmMac],
         helpers: TRACING.union(helper_set! {
             inode_storage_get inode_storage_delete d_path bprm_opts_set ima_inode_hash
-            get_attach_cookie get_func_arg get_func_arg_cnt ima_file_hash
+            get_attach_cookie get_func_arg get_func_ret get_func_arg_cnt ima_file_hash
         }),
     },
     Row {
         program: ProgramType::Lsm,
         attach: &[AttachType::LsmCgroup],
         helpers: TRACING.union(helper_set! {
-            setsockopt getsockopt get_local_storage get_netns_cookie inode_storage_get
-            inode_storage_delete d_path bprm_opts_set ima_inode_hash get_attach_cookie
-            get_retval set_retval ima_file_hash
+            setsockopt getsockopt get_local_storage inode_storage_get inode_storage_delete
+            d_path bprm_opts_set get_retval set_retval
         }),
     },
     Row {
