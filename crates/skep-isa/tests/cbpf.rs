@@ -81,6 +81,14 @@ fn errors_say_where() {
 }
 
 #[test]
+fn long_lines_take_time_in_proportion() {
+    let sum = "0+".repeat(500_000);
+    assert_eq!(cbpf::assemble(&format!("ret #{sum}7")).unwrap(), [Insn::new(6, 7)]);
+    let labels: String = (0..100_000).map(|n| format!("L{n}: ")).collect();
+    assert_eq!(cbpf::assemble(&format!("ja L99999\n{labels} ret #7")).unwrap()[1], Insn::new(6, 7));
+}
+
+#[test]
 fn far_conditions_are_assembled_with_jumps() {
     // Both sides of every condition are out of reach of 8 bits, and the jumps that makes push the last ones further.
     let mut text = String::from("ldx #0\n");

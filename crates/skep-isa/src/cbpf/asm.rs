@@ -32,9 +32,9 @@ pub fn assemble(text: &str) -> Result<Vec<Insn>, TextError> {
     let mut labels = HashMap::new();
     for (number, line) in text.lines().enumerate() {
         let mut cursor = Cursor::new(line, number + 1);
-        while let Some((name, column)) = cursor.label() {
+        while let Some((name, at)) = cursor.label() {
             if labels.insert(name, items.len()).is_some() {
-                return cursor.error_at(column, format!("label `{name}` is defined twice"));
+                return cursor.error_at(at, format!("label `{name}` is defined twice"));
             }
         }
         if cursor.at_end() || cursor.rest().starts_with('#') {
@@ -130,8 +130,7 @@ pub(super) enum Mode {
 }
 
 fn statement<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, TextError> {
-    cursor.skip_blanks();
-    let column = cursor.column();
+    let at = cursor.next();
     let name = cursor.word();
     if name == ".insn" {
         return Ok(Item { insn: raw_insn(cursor)?, jump_true: None, jump_false: None });
@@ -145,19 +144,19 @@ fn statement<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, TextError> {
     }
     match plain(name, cursor)? {
         Some(op) => Ok(Item { insn: op.into(), jump_true: None, jump_false: None }),
-        None if name.is_empty() => cursor.error_at(column, "expected an instruction".into()),
-        None => cursor.error_at(column, format!("unknown instruction `{name}`")),
+        None if name.is_empty() => cursor.error_at(at, "expected an instruction".into()),
+        None => cursor.error_at(at, format!("unknown instruction `{name}`")),
     }
 }
 
 /// All but jumps; None if there is no such instruction.
 pub(super) fn plain(name: &str, cursor: &mut Cursor<'_>) -> Result<Option<Op>, TextError> {
     if let Some(op) = alu_op(name) {
-        let column = cursor.next_column();
+        let at = cursor.next();
         return match cursor.mode()? {
             Some(Mode::X) => Ok(Some(Op::Alu(op, Source::X))),
             Some(Mode::Imm(k)) => Ok(Some(Op::Alu(op, Source::K(k)))),
-            _ => cursor.error_at(column, format!("{name} takes x or #k")),
+            _ => cursor.error_at(at, format!("{name} takes x or #k")),
         };
     }
     let size = match name {
@@ -178,7 +177,7 @@ pub(super) fn plain(name: &str, cursor: &mut Cursor<'_>) -> Result<Option<Op>, T
         "ret" => "#k or a",
         _ => return Ok(None),
     };
-    let column = cursor.next_column();
+    let at = cursor.next();
     let mode = cursor.mode()?;
     let op = match (name, mode) {
         ("ld" | "ldh" | "ldb", Some(Mode::Abs(k))) => Op::LdAbs(size, k),
@@ -195,7 +194,7 @@ pub(super) fn plain(name: &str, cursor: &mut Cursor<'_>) -> Result<Option<Op>, T
         ("stx", Some(Mode::Mem(k))) => Op::Stx(k),
         ("ret", Some(Mode::Imm(k))) => Op::RetK(k),
         ("ret", Some(Mode::A)) => Op::RetA,
-        _ => return cursor.error_at(column, format!("{name} takes {expected}")),
+        _ => return cursor.error_at(at, format!("{name} takes {expected}")),
     };
     Ok(Some(op))
 }
@@ -232,11 +231,11 @@ pub(super) fn jump_op(name: &str) -> Option<(JumpOp, bool)> {
 
 /// What a condition compares A with.
 pub(super) fn comparand(cursor: &mut Cursor<'_>) -> Result<Source, TextError> {
-    let column = cursor.next_column();
+    let at = cursor.next();
     match cursor.mode()? {
         Some(Mode::X) => Ok(Source::X),
         Some(Mode::Imm(k)) => Ok(Source::K(k)),
-        _ => cursor.error_at(column, "a condition compares A with x or #k".into()),
+        _ => cursor.error_at(at, "a condition compares A with x or #k".into()),
     }
 }
 
@@ -256,9 +255,9 @@ fn jump<'a>(cursor: &mut Cursor<'a>, op: JumpOp, inverted: bool) -> Result<Item<
 
 fn raw_insn(cursor: &mut Cursor<'_>) -> Result<Insn, TextError> {
     fn field<T: TryFrom<u32>>(cursor: &mut Cursor<'_>, name: &str) -> Result<T, TextError> {
-        let column = cursor.next_column();
+        let at = cursor.next();
         let number = cursor.number()?;
-        T::try_from(number).or_else(|_| cursor.error_at(column, format!("{name} cannot be {number}")))
+        T::try_from(number).or_else(|_| cursor.error_at(at, format!("{name} cannot be {number}")))
     }
     let code = field(cursor, "code")?;
     cursor.expect(',')?;
@@ -376,22 +375,23 @@ impl<'a> Cursor<'a> {
         &self.text[self.pos..]
     }
 
-    fn column(&self) -> usize {
-        self.text[..self.pos].chars().count() + 1
+    /// Where what comes after blanks begins, for [`error_at`](Self::error_at).
+    pub(super) fn next(&mut self) -> usize {
+        self.skip_blanks();
+        self.pos
     }
 
-    /// Column of what comes after blanks.
-    pub(super) fn next_column(&mut self) -> usize {
-        self.skip_blanks();
-        self.column()
+    /// Counts characters, so only errors and jump targets ask for it.
+    fn column(&self, pos: usize) -> usize {
+        self.text[..pos].chars().count() + 1
     }
 
     pub(super) fn error<T>(&self, why: String) -> Result<T, TextError> {
-        self.error_at(self.column(), why)
+        self.error_at(self.pos, why)
     }
 
-    pub(super) fn error_at<T>(&self, column: usize, why: String) -> Result<T, TextError> {
-        Err(TextError { line: self.line, column, why })
+    pub(super) fn error_at<T>(&self, pos: usize, why: String) -> Result<T, TextError> {
+        Err(TextError { line: self.line, column: self.column(pos), why })
     }
 
     pub(super) fn skip_blanks(&mut self) {
@@ -430,34 +430,33 @@ impl<'a> Cursor<'a> {
         &rest[..len]
     }
 
-    /// `name:`, if that is what comes; with the column.
+    /// `name:`, if that is what comes; with where it begins.
     fn label(&mut self) -> Option<(&'a str, usize)> {
-        self.skip_blanks();
-        let (start, column) = (self.pos, self.column());
+        let start = self.next();
         let name = self.word();
         if is_label(name) && self.eat(':') {
-            return Some((name, column));
+            return Some((name, start));
         }
         self.pos = start;
         None
     }
 
     fn target(&mut self) -> Result<Target<'a>, TextError> {
-        let column = self.next_column();
+        let at = self.next();
         let label = self.word();
         if !is_label(label) {
-            return self.error_at(column, "expected a label to jump to".into());
+            return self.error_at(at, "expected a label to jump to".into());
         }
-        Ok(Target { label, line: self.line, column })
+        Ok(Target { label, line: self.line, column: self.column(at) })
     }
 
     /// A sum of numbers, in 32 bits: from -0x80000000 to 0xffffffff.
     pub(super) fn number(&mut self) -> Result<u32, TextError> {
-        let column = self.next_column();
+        let start = self.next();
         let mut sum = 0_i64;
         let mut negative = self.eat('-');
         loop {
-            let at = self.next_column();
+            let at = self.next();
             let word = self.word();
             let Some(number) = parse_number(word) else {
                 return self.error_at(at, format!("expected a number, found `{word}`"));
@@ -472,7 +471,7 @@ impl<'a> Cursor<'a> {
         let signed = i32::try_from(sum).map(i32::cast_unsigned);
         match u32::try_from(sum).or(signed) {
             Ok(number) => Ok(number),
-            Err(_) => self.error_at(column, format!("{sum} does not fit 32 bits")),
+            Err(_) => self.error_at(start, format!("{sum} does not fit 32 bits")),
         }
     }
 
@@ -507,9 +506,9 @@ impl<'a> Cursor<'a> {
                 let k = self.number()?;
                 self.expect(']')?;
                 self.expect('&')?;
-                let column = self.next_column();
+                let at = self.next();
                 if self.number()? != 0xf {
-                    return self.error_at(column, "the mask can only be 0xf".into());
+                    return self.error_at(at, "the mask can only be 0xf".into());
                 }
                 self.expect(')')?;
                 Some(Mode::Msh(k))

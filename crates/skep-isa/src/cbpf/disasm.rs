@@ -241,12 +241,11 @@ pub(super) fn parse_tcpdump(text: &str) -> Result<Vec<Insn>, TextError> {
             continue;
         }
         cursor.expect('(')?;
-        let column = cursor.next_column();
+        let at = cursor.next();
         // Three digits, which are no octal number.
         let index = cursor.word();
         if index.parse() != Ok(insns.len()) {
-            return cursor
-                .error_at(column, format!("expected instruction {:03}, found `{index}`", insns.len()));
+            return cursor.error_at(at, format!("expected instruction {:03}, found `{index}`", insns.len()));
         }
         cursor.expect(')')?;
         insns.push(listed(&mut cursor, insns.len())?);
@@ -259,17 +258,15 @@ pub(super) fn parse_tcpdump(text: &str) -> Result<Vec<Insn>, TextError> {
 }
 
 fn listed(cursor: &mut asm::Cursor<'_>, index: usize) -> Result<Insn, TextError> {
-    let column = cursor.next_column();
+    let at = cursor.next();
     let name = cursor.word();
     let target = |cursor: &mut asm::Cursor<'_>, most: usize| {
-        let column = cursor.next_column();
+        let at = cursor.next();
         let target = cursor.number()? as usize;
         match target.checked_sub(index + 1) {
             Some(skip) if skip <= most => Ok(skip),
-            Some(_) => {
-                cursor.error_at(column, format!("{target} is further than a jump from {index} reaches"))
-            }
-            None => cursor.error_at(column, format!("{target} is not below {index}: jumps only go forward")),
+            Some(_) => cursor.error_at(at, format!("{target} is further than a jump from {index} reaches")),
+            None => cursor.error_at(at, format!("{target} is not below {index}: jumps only go forward")),
         }
     };
     if name == "ja" {
@@ -281,9 +278,9 @@ fn listed(cursor: &mut asm::Cursor<'_>, index: usize) -> Result<Insn, TextError>
     if let Some((op, false)) = asm::jump_op(name) {
         let src = asm::comparand(cursor)?;
         let mut side = |name: &str| {
-            let column = cursor.next_column();
+            let at = cursor.next();
             if cursor.word() != name {
-                return cursor.error_at(column, format!("expected `{name}` and an instruction number"));
+                return cursor.error_at(at, format!("expected `{name}` and an instruction number"));
             }
             target(cursor, u8::MAX.into())
         };
@@ -292,6 +289,6 @@ fn listed(cursor: &mut asm::Cursor<'_>, index: usize) -> Result<Insn, TextError>
     }
     match asm::plain(name, cursor)? {
         Some(op) => Ok(op.into()),
-        None => cursor.error_at(column, format!("unknown instruction `{name}`")),
+        None => cursor.error_at(at, format!("unknown instruction `{name}`")),
     }
 }
