@@ -408,7 +408,7 @@ kfuncs! {
     bpf_strstr, 6 17, [], ALL, "int", ["const char *" s1__ign, "const char *" s2__ign];
     bpf_task_acquire, 6 2, [ACQUIRE RET_NULL], GENERAL, "struct task_struct *", ["struct task_struct *" p];
     bpf_task_from_pid, 6 2, [ACQUIRE RET_NULL], GENERAL, "struct task_struct *", ["s32" pid];
-    bpf_task_from_vpid, 6 14, [ACQUIRE RET_NULL], GENERAL, "struct task_struct *", ["s32" vpid];
+    bpf_task_from_vpid, 6 13, [ACQUIRE RET_NULL], GENERAL, "struct task_struct *", ["s32" vpid];
     bpf_task_get_cgroup1, 6 8, [ACQUIRE RET_NULL], GENERAL, "struct cgroup *",
         ["struct task_struct *" task, "int" hierarchy_id];
     bpf_task_release, 6 2, [RELEASE], GENERAL, "void", ["struct task_struct *" p];

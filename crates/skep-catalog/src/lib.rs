@@ -34,7 +34,7 @@
 //! assert_eq!(connect4.prog_type.return_range(connect4.attach_type), Some(0..=1));
 //! let helpers = helpers_of(connect4.prog_type, connect4.attach_type);
 //! assert!(helpers.contains(skep_catalog::id::bind) && !helpers.contains(skep_catalog::id::xdp_adjust_head));
-//! assert_eq!(Helper::by_id(64).unwrap().prototype(), "long bpf_bind(struct bpf_sock_addr *ctx, struct sockaddr *addr, int addr_len)");
+//! assert_eq!(Helper::by_id(5).unwrap().prototype(), "__u64 bpf_ktime_get_ns(void)");
 //! ```
 //!
 //! A [`Helper`] carries its C prototype and what the verifier demands of each argument; [`MapType::rules`] says how a map
@@ -61,8 +61,8 @@
 //!
 //! Numbers, names and prototypes: `linux/bpf.h` and `bpf-helpers(7)`. Versions: the kernel's history, as docs.ebpf.io and bcc's
 //! feature table list it. What a program type may call and access, what the verifier demands of arguments, what maps of each
-//! type may be: measured on Linux 6.18 (fentry, fexit, `fmod_ret` and LSM on 6.1), one small program or map a question. Tests compare with the headers and
-//! the tracing files of the machine where there are any.
+//! type may be: measured on Linux 6.18 (fentry, fexit, `fmod_ret` and LSM on 6.1), one small program or map a question.
+//! Tests compare with the headers and the tracing files of the machine where there are any.
 #![forbid(unsafe_code)]
 
 mod arch;

@@ -90,6 +90,14 @@ mod tests {
     }
 
     #[test]
+    fn reading_inverts_writing() {
+        for (major, minor) in (0..=255).flat_map(|major| (0..=255).map(move |minor| (major, minor))) {
+            let version = KernelVersion::new(major, minor);
+            assert_eq!(version.to_string().parse(), Ok(version));
+        }
+    }
+
+    #[test]
     fn order_is_numeric() {
         assert!(KernelVersion::new(4, 20) < KernelVersion::new(5, 1));
         assert!(KernelVersion::new(5, 9) < KernelVersion::new(5, 10));
