@@ -27,6 +27,8 @@ impl Object {
             .filter(|&function| self.function_linkage(function) == Some(Linkage::Hidden))
             .filter_map(|function| self.function_code(function)?.func_type)
             .collect();
+        // Many functions may share one prototype; its parameters are named once.
+        let mut named = HashSet::new();
         let records = record_offsets(btf, &bytes);
         let record_of = |id: u32| records.get(id.checked_sub(btf.own_ids().start)? as usize).copied();
         for (ty, &record) in btf.own_types().zip(&records) {
@@ -38,7 +40,9 @@ impl Object {
                     set_vlen(&mut bytes, record, Kind::Func, 1, endian);
                     let proto = ty.target().and_then(|id| btf.get(id));
                     let place = ty.target().and_then(record_of);
-                    if let (Some(proto), Some(place)) = (proto, place) {
+                    if let (Some(proto), Some(place)) = (proto, place)
+                        && named.insert(proto.id())
+                    {
                         for (index, param) in proto.params().enumerate() {
                             if param.type_id != 0 && param.name_off == 0 {
                                 put_word(&mut bytes, place + 12 + index * 8, ty.name_off(), endian);
@@ -61,7 +65,12 @@ impl Object {
                         let member = record + 12 + index * 12;
                         put_word(&mut bytes, member, 0, endian);
                         put_word(&mut bytes, member + 4, int, endian);
-                        put_word(&mut bytes, member + 8, to_u32(index).saturating_mul(size * 8), endian);
+                        put_word(
+                            &mut bytes,
+                            member + 8,
+                            to_u32(index).saturating_mul(size.saturating_mul(8)),
+                            endian,
+                        );
                         // A variable of type void has no size.
                         let is_var = btf.get(info.type_id).is_some_and(|var| var.kind() == Kind::Var);
                         if let Some(var) = record_of(info.type_id).filter(|_| is_var) {

@@ -1,5 +1,7 @@
 //! The code of an object file as it stands in the file, for listings: sections, symbols, relocations.
 
+use std::collections::HashMap;
+
 use skep_isa::Endian;
 use skep_isa::disasm::{Listing, Relocation, Symbol};
 
@@ -28,14 +30,19 @@ impl CodeSection {
     /// The file is no ELF file of eBPF, or one whose tables contradict each other.
     pub fn read_all(bytes: &[u8], file: &str) -> Result<Vec<CodeSection>> {
         let elf = Elf::read(bytes).map_err(|error| error.in_file(file))?;
+        let mut by_section: HashMap<usize, Vec<Symbol>> = HashMap::new();
+        for symbol in &elf.symbols {
+            if let Definition::Section(section) = symbol.definition
+                && !symbol.is_section()
+                && !symbol.name.is_empty()
+            {
+                let symbol = Symbol { offset: symbol.value, name: symbol.name.to_owned() };
+                by_section.entry(section).or_default().push(symbol);
+            }
+        }
         let sections = elf.sections.iter().enumerate().filter(|(_, section)| section.is_executable());
         Ok(sections
             .map(|(index, section)| {
-                let here = elf.symbols.iter().filter(|symbol| {
-                    symbol.definition == Definition::Section(index)
-                        && !symbol.is_section()
-                        && !symbol.name.is_empty()
-                });
                 let relocations = section.relocations.iter().map(|relocation| Relocation {
                     offset: relocation.offset,
                     text: format!("{}\t{}", reloc::name(relocation.kind), elf.symbol_name(relocation.symbol)),
@@ -44,9 +51,7 @@ impl CodeSection {
                     name: section.name.to_owned(),
                     endian: elf.endian,
                     bytes: section.data.to_vec(),
-                    symbols: here
-                        .map(|symbol| Symbol { offset: symbol.value, name: symbol.name.to_owned() })
-                        .collect(),
+                    symbols: by_section.remove(&index).unwrap_or_default(),
                     relocations: relocations.collect(),
                 }
             })

@@ -400,7 +400,7 @@ fn read_relocations(
 ) -> Result<()> {
     for (index, header) in headers.iter().enumerate() {
         let section = &sections[index];
-        let list: Vec<Rel> = if section.kind == consts::SHT_REL.0 {
+        let (entry, list): (usize, Vec<Rel>) = if section.kind == consts::SHT_REL.0 {
             let records: &[Rel64<Endianness>] = records(section, "relocations")?;
             let read = |r: &Rel64<Endianness>| Rel {
                 offset: r.r_offset(order),
@@ -408,7 +408,7 @@ fn read_relocations(
                 kind: r.r_type(order).0,
                 addend: None,
             };
-            records.iter().map(read).collect()
+            (size_of::<Rel64<Endianness>>(), records.iter().map(read).collect())
         } else if section.kind == consts::SHT_RELA.0 {
             let records: &[Rela64<Endianness>] = records(section, "relocations")?;
             let read = |r: &Rela64<Endianness>| Rel {
@@ -417,7 +417,7 @@ fn read_relocations(
                 kind: r.r_type(order, false).0,
                 addend: Some(r.r_addend(order)),
             };
-            records.iter().map(read).collect()
+            (size_of::<Rela64<Endianness>>(), records.iter().map(read).collect())
         } else {
             continue;
         };
@@ -430,10 +430,9 @@ fn read_relocations(
             ))
             .section(name));
         }
-        let Some(size) = Some(sections[target].size) else { continue };
-        let entry = header.sh_entsize(order).max(1);
+        let size = sections[target].size;
         for (number, rel) in list.iter().enumerate() {
-            let at = |reason: String| malformed(reason).section(name).offset(number as u64 * entry);
+            let at = |reason: String| malformed(reason).section(name).offset((number * entry) as u64);
             if rel.offset >= size {
                 return Err(at(format!(
                     "relocation {number} applies to offset {:#x} of section {}, which has only {size:#x} bytes",

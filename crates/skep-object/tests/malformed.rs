@@ -275,6 +275,30 @@ fn use_it(bytes: &[u8]) {
 }
 
 #[test]
+fn names_cannot_blow_up_memory() {
+    let with_externs = |count, length| {
+        let mut file = small();
+        for _ in 0..count {
+            file.symbol(&"x".repeat(length), 0, 0, 0, GLOBAL);
+        }
+        file.bytes()
+    };
+    assert_eq!(Object::parse(&with_externs(100, 4096), "few.o").unwrap().externs.len(), 100);
+    check(
+        &with_externs(2000, 4096),
+        expect![
+            "bad.o: its tables name the same bytes over and over: in memory it would take more than 16 times its size"
+        ],
+    );
+    check(
+        &with_externs(1, 4097),
+        expect![
+            "bad.o: section .symtab, offset 0x48: its name, at offset 0xd of the string table, is longer than 4096 bytes"
+        ],
+    );
+}
+
+#[test]
 fn truncation_at_every_byte_is_an_error_or_an_object() {
     for bytes in real() {
         for end in 0..bytes.len() {
@@ -284,7 +308,11 @@ fn truncation_at_every_byte_is_an_error_or_an_object() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(400),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn changed_bytes_never_panic(

@@ -20,8 +20,7 @@ impl Reader<'_> {
     pub(super) fn read_btf(&mut self) -> Result<()> {
         let error = |reason: String| ObjectError::new(ErrorKind::Btf, reason).section(SECTION);
         let Some(&section) = self.sections(|role| role == Role::Btf).first() else {
-            self.read_externs(None);
-            return Ok(());
+            return self.read_externs(None);
         };
         let data = self.elf.sections[section].data;
         let btf = Btf::parse(data).map_err(|e| error(e.to_string()))?;
@@ -32,7 +31,7 @@ impl Reader<'_> {
                 self.elf.endian
             )));
         }
-        self.read_externs(Some(&btf));
+        self.read_externs(Some(&btf))?;
         let mut bytes = data.to_vec();
         let changed = self.complete_datasecs(&btf, &mut bytes)?;
         self.btf = Some(if changed { Btf::parse(&bytes).map_err(|e| error(e.to_string()))? } else { btf });

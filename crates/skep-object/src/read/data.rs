@@ -84,6 +84,7 @@ impl Reader<'_> {
                     ));
                 }
             }
+            self.spend(map.data.len() + 2 * map.section.len())?;
             self.map_of.insert(section, self.object.maps.len());
             self.object.maps.push(map);
             if let Some(warning) = warning {
@@ -117,6 +118,7 @@ impl Reader<'_> {
                     )
                     .section(".BTF"));
                 }
+                self.spend(var.name().len() + size_of::<Variable>())?;
                 known.insert((map, info.offset));
                 let linkage = match var.var_linkage() {
                     Some(VarLinkage::Static) => Linkage::Static,
@@ -155,6 +157,7 @@ impl Reader<'_> {
             if !known.insert((map, offset)) {
                 continue;
             }
+            self.spend(symbol.name.len() + size_of::<Variable>())?;
             let linkage = if symbol.is_local() {
                 Linkage::Static
             } else if symbol.hidden {
@@ -210,6 +213,7 @@ impl Reader<'_> {
                         info.size, elf.size
                     )));
                 };
+                self.spend(var.name().len() + ty.name().len() + data.len() + size_of::<MapDef>())?;
                 let mut map = MapDef::new(
                     var.name(),
                     elf.name,

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use skep_btf::{Btf, Kind, Type};
 
 use super::Reader;
-use crate::elf::Definition;
+use crate::elf::{Definition, Symbol};
+use crate::error::Result;
 use crate::externs::{Extern, ExternKind, ExternValue};
 use crate::map::{DataKind, MapDef, MapOrigin};
 use crate::read::data::{BPF_F_MMAPABLE, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY, data_map_name};
@@ -18,7 +19,7 @@ const NO_MAP: usize = usize::MAX;
 impl Reader<'_> {
     /// Collects the undefined symbols and lays out the kconfig values as libbpf does: greatest alignment first, then by
     /// size and name.
-    pub(super) fn read_externs(&mut self, btf: Option<&Btf>) {
+    pub(super) fn read_externs(&mut self, btf: Option<&Btf>) -> Result<()> {
         let mut declared: HashMap<&str, (u32, bool)> = HashMap::new();
         let mut functions: HashMap<&str, u32> = HashMap::new();
         if let Some(btf) = btf {
@@ -39,8 +40,13 @@ impl Reader<'_> {
             }
         }
         let mut kconfig = Vec::new();
+        let undefined = |symbol: &Symbol<'_>| symbol.definition == Definition::Undefined;
+        let copies =
+            self.elf.symbols.iter().filter(|symbol| undefined(symbol)).map(|symbol| symbol.name.len());
+        let copies = copies.sum();
+        self.spend(copies)?;
         for (number, symbol) in self.elf.symbols.iter().enumerate().skip(1) {
-            if symbol.definition != Definition::Undefined || symbol.name.is_empty() {
+            if !undefined(symbol) || symbol.name.is_empty() {
                 continue;
             }
             let index = self.object.externs.len();
@@ -48,7 +54,7 @@ impl Reader<'_> {
                 (Some(btf), Some(&(type_id, true))) => {
                     let target = btf.get(type_id).and_then(Type::target).unwrap_or(0);
                     let size = btf.size_of(target).unwrap_or(0);
-                    let align = btf.align_of(target).unwrap_or(1).max(1);
+                    let align = align_of(btf, target);
                     kconfig.push((align, size, index));
                     (ExternKind::Kconfig { map: NO_MAP, offset: 0, size }, type_id)
                 }
@@ -78,6 +84,7 @@ impl Reader<'_> {
                 end = offset.saturating_add(*size);
             }
         }
+        Ok(())
     }
 
     /// The map that holds the kconfig values.
@@ -117,4 +124,19 @@ fn ksym_kind(btf: &Btf, type_id: u32) -> ExternKind {
         Some(Ok(target)) if target.kind() == Kind::Void => ExternKind::KsymAddress,
         _ => ExternKind::KsymVariable,
     }
+}
+
+/// Alignment of a kconfig value, a number or an array of them.
+fn align_of(btf: &Btf, mut type_id: u32) -> u32 {
+    for _ in 0..32 {
+        let Ok(ty) = btf.resolve(type_id) else { break };
+        match ty.array() {
+            Some(array) => type_id = array.element,
+            None if ty.kind() == Kind::Int || ty.kind().is_enum() => {
+                return ty.size().filter(|size| size.is_power_of_two()).unwrap_or(8).min(8);
+            }
+            None => break,
+        }
+    }
+    8
 }

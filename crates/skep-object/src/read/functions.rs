@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::Reader;
 use crate::code::{self, CodeAddress};
+use crate::error::Result;
 use crate::kind::SectionKind;
 use crate::program::{Code, FuncRef, Linkage, Program, Subprogram};
 use crate::section::Role;
@@ -14,7 +15,13 @@ impl Reader<'_> {
     /// Those of `.text` are subprograms, those of other sections programs. A static function in a program's section is a
     /// program too, unless it is called and its address goes nowhere. In an object that has nothing but `.text`, the
     /// functions that nobody calls are the programs.
-    pub(super) fn read_functions(&mut self) {
+    pub(super) fn read_functions(&mut self) -> Result<()> {
+        let copies = self.code.iter().flat_map(|section| {
+            let name = self.elf.sections[section.index].name.len();
+            section.functions.iter().map(move |span| span.name.len() + 2 * name + (span.end - span.start) * 8)
+        });
+        let copies = copies.sum();
+        self.spend(copies)?;
         let called = self.called();
         let only_text = !self
             .code
@@ -59,6 +66,7 @@ impl Reader<'_> {
             }
             self.functions.push(list);
         }
+        Ok(())
     }
 
     /// Functions that some instruction outside of themselves calls.

@@ -5,7 +5,7 @@
 
 use skep_btf::{Btf, Kind, Type};
 
-use super::Reader;
+use super::{MAX_WARNINGS, Reader, short};
 use crate::code::CodeAddress;
 use crate::elf::{Definition, Rel, reloc};
 use crate::error::{ErrorKind, ObjectError, Result};
@@ -18,6 +18,9 @@ const ARRAY_OF_MAPS: u32 = 12;
 const HASH_OF_MAPS: u32 = 13;
 const RINGBUF: u32 = 27;
 const USER_RINGBUF: u32 = 31;
+
+/// Attributes of one definition; libbpf knows 13.
+const MAX_ATTRIBUTES: usize = 64;
 
 /// Bytes in an element of `values`, a pointer of the BPF machine.
 const POINTER: u64 = 8;
@@ -60,6 +63,7 @@ impl Reader<'_> {
                 found.push((info.offset, definition.values_offset, map));
             }
             for (offset, values, map) in found {
+                self.spend(map.name.len() + map.section.len() + size_of::<MapDef>())?;
                 if let Some(values) = values {
                     self.values_at.insert(self.object.maps.len(), u64::from(values));
                 }
@@ -179,10 +183,14 @@ impl Reader<'_> {
 /// Ring buffers have neither keys nor values; some objects say a value's size to tell user space what is in them.
 fn drop_ring_buffer_sizes(map: &mut MapDef, warnings: &mut Vec<String>) {
     if matches!(map.map_type, RINGBUF | USER_RINGBUF) && (map.key_size != 0 || map.value_size != 0) {
-        warnings.push(format!(
-            "map {}: a ring buffer has neither keys nor values; key size {} and value size {} are taken as 0",
-            map.name, map.key_size, map.value_size
-        ));
+        if warnings.len() < MAX_WARNINGS {
+            warnings.push(format!(
+                "map {}: a ring buffer has neither keys nor values; key size {} and value size {} are taken as 0",
+                short(&map.name),
+                map.key_size,
+                map.value_size
+            ));
+        }
         map.key_size = 0;
         map.value_size = 0;
     }
@@ -212,6 +220,11 @@ impl Definer<'_> {
         }
         let mut map = MapDef::new(name, section, offset, MapOrigin::Btf);
         let count = ty.members().len();
+        if count > MAX_ATTRIBUTES {
+            return Err(fail(format!(
+                "its structure has {count} members; a definition has at most {MAX_ATTRIBUTES}"
+            )));
+        }
         for (position, member) in ty.members().enumerate() {
             let attribute = member.name();
             let fail = |reason: String| fail(format!("attribute {attribute}: {reason}"));
@@ -255,9 +268,12 @@ impl Definer<'_> {
                     self.values_offset = Some(member.bit_offset / 8);
                     self.values(&mut map, member.type_id).map_err(|e| fail(e.reason))?;
                 }
-                _ => self
-                    .warnings
-                    .push(format!("map {name}: attribute {attribute} is not known and is passed over")),
+                _ if self.warnings.len() < MAX_WARNINGS => self.warnings.push(format!(
+                    "map {}: attribute {} is not known and is passed over",
+                    short(name),
+                    short(attribute)
+                )),
+                _ => {}
             }
         }
         Ok(map)

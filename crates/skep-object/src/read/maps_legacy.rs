@@ -33,7 +33,7 @@ impl Reader<'_> {
         for section in self.sections(|role| role == Role::LegacyMaps) {
             self.read_legacy_section(section, &mut inner_index)?;
         }
-        self.connect_inner_maps(&inner_index);
+        self.connect_inner_maps(&inner_index)?;
         self.connect_tail_calls();
         Ok(())
     }
@@ -85,6 +85,7 @@ impl Reader<'_> {
             if let Some(inner) = inner {
                 inner_index.insert(self.object.maps.len(), (first, inner));
             }
+            self.spend(name.len() + section_name.len() + size_of::<MapDef>())?;
             self.map_at.insert((section, start), self.object.maps.len());
             if alone {
                 self.map_of.insert(section, self.object.maps.len());
@@ -147,7 +148,7 @@ impl Reader<'_> {
     }
 
     /// Maps of maps get their template, by iproute2's ids or by position in the section.
-    fn connect_inner_maps(&mut self, by_position: &HashMap<usize, (usize, u32)>) {
+    fn connect_inner_maps(&mut self, by_position: &HashMap<usize, (usize, u32)>) -> Result<()> {
         let mut by_id: HashMap<u32, Vec<usize>> = HashMap::new();
         for (index, map) in self.object.maps.iter().enumerate() {
             if let MapOrigin::Legacy(LegacyRecord { id: id @ 1.., .. }) = map.origin {
@@ -165,6 +166,8 @@ impl Reader<'_> {
                 (None, None) => None,
             };
             let Some(template) = template.filter(|&inner| of_maps && inner != outer) else { continue };
+            let count = by_id.map_or(0, Vec::len);
+            self.spend(count * size_of::<MapSlot>() + size_of::<MapDef>())?;
             let slots: Vec<MapSlot> = by_id
                 .into_iter()
                 .flatten()
@@ -180,6 +183,7 @@ impl Reader<'_> {
             outer.inner = Some(Box::new(MapDef { inner: None, slots: Vec::new(), ..template }));
             outer.slots = slots;
         }
+        Ok(())
     }
 
     /// iproute2's tail calls: the program of section `ID/SLOT` goes into that slot of the prog array of that id.

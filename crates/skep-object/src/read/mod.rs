@@ -9,6 +9,7 @@ mod maps_btf;
 mod maps_legacy;
 mod references;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 
 use skep_btf::Btf;
@@ -42,7 +43,24 @@ pub(crate) struct Reader<'a> {
     symbols_in: HashMap<usize, Vec<usize>>,
     /// Externs by symbol.
     extern_of: HashMap<usize, usize>,
+    /// Bytes that names and data may still take in memory.
+    budget: Cell<usize>,
 }
+
+/// Warnings that are kept.
+const MAX_WARNINGS: usize = 100;
+
+/// The beginning of a name, for warnings: names in hostile files can be as long as the file.
+fn short(name: &str) -> &str {
+    const LENGTH: usize = 128;
+    let end = (0..=LENGTH.min(name.len())).rev().find(|&end| name.is_char_boundary(end));
+    &name[..end.unwrap_or(0)]
+}
+
+/// What an object may take in memory, in multiples of its file and in bytes. Real ones take less than their file; a hostile
+/// one can name the same long string over and over.
+const BUDGET_FACTOR: usize = 16;
+const BUDGET_BASE: usize = 1 << 20;
 
 pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Object> {
     let elf = Elf::read(bytes)?;
@@ -70,10 +88,11 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Object> {
         map_of: HashMap::new(),
         symbols_in,
         extern_of: HashMap::new(),
+        budget: Cell::new(bytes.len().saturating_mul(BUDGET_FACTOR).saturating_add(BUDGET_BASE)),
     };
     reader.read_license_and_version()?;
     reader.read_btf()?;
-    reader.read_functions();
+    reader.read_functions()?;
     reader.read_legacy_maps()?;
     reader.read_btf_maps()?;
     reader.read_data_maps()?;
@@ -143,9 +162,22 @@ impl Reader<'_> {
         self.functions[position].get(span).copied()
     }
 
+    /// Takes bytes from the budget for copies of names and data.
+    fn spend(&self, bytes: usize) -> Result<()> {
+        let left = self.budget.get().checked_sub(bytes).ok_or_else(|| {
+            ObjectError::new(
+                ErrorKind::Elf,
+                format!(
+                    "its tables name the same bytes over and over: in memory it would take more than {BUDGET_FACTOR} times its size"
+                ),
+            )
+        })?;
+        self.budget.set(left);
+        Ok(())
+    }
+
     fn warn(&mut self, text: impl Into<String>) {
         // A hostile file can be odd in as many places as it has bytes; nobody reads more than these.
-        const MAX_WARNINGS: usize = 100;
         if self.object.warnings.len() < MAX_WARNINGS {
             self.object.warnings.push(text.into());
         }

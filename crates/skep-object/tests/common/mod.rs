@@ -337,10 +337,13 @@ impl ElfFile {
         let count = self.sections.len() as u32;
         let (symtab, strtab) = (count + 1, count + 2);
         let mut strings = vec![0u8];
+        let mut known = std::collections::HashMap::from([(String::new(), 0)]);
         let mut intern = |name: &str| {
-            let at = strings.len() as u32;
-            strings.extend(name.bytes().chain([0]));
-            if name.is_empty() { 0 } else { at }
+            *known.entry(name.to_owned()).or_insert_with(|| {
+                let at = strings.len() as u32;
+                strings.extend(name.bytes().chain([0]));
+                at
+            })
         };
         let mut symbols = vec![0u8; 24];
         for s in &self.symbols {
