@@ -1,7 +1,7 @@
 //! Programs: loading, logs, test runs, information.
 
 use skep_catalog::{MapType, ProgramType};
-use skep_kernel::{Errno, Kernel, TestRun};
+use skep_kernel::{Errno, Kernel, ProgBtf, TestRun};
 
 use crate::common::{linux, map, program};
 
@@ -75,4 +75,41 @@ fn rejected_programs_come_with_the_log() {
     assert!(error.log.len() > 256 << 10, "{}", error.log.len());
     assert!(error.log.contains("0: (b7) r0 = 0"), "from the start");
     assert!(error.log.contains("R9 !read_ok"), "to the end");
+}
+
+#[test]
+fn function_and_line_information_go_along() {
+    let Some(kernel) = linux() else { return };
+    // `int`, a function type that returns it, and the function `run`.
+    let words: [u32; 10] = [1, 1 << 24, 4, 1 << 24 | 32, 0, 13 << 24, 1, 5, 12 << 24, 2];
+    let strings = b"\0int\0run\0a.c\0return 7;\0";
+    let mut btf = Vec::new();
+    for word in [0x0001_eb9f, 24, 0, 40, 40, strings.len() as u32].into_iter().chain(words) {
+        btf.extend(word.to_ne_bytes());
+    }
+    btf.extend(strings);
+    let info = |words: &[u32]| words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>();
+    let btf = ProgBtf {
+        fd: kernel.btf_load(&btf).unwrap(),
+        func_info: info(&[0, 3]),
+        func_info_rec_size: 8,
+        // Line 12, column 3.
+        line_info: info(&[0, 9, 13, 12 << 10 | 3]),
+        line_info_rec_size: 16,
+    };
+    let mut load = program(ProgramType::SocketFilter, "r0 = 7\nexit", &[]);
+    load.btf = Some(btf.clone());
+    let prog = kernel.prog_load(&load).unwrap();
+    assert_ne!(kernel.prog_info(prog).unwrap().btf_id, 0);
+
+    load.insns = program(ProgramType::SocketFilter, "r0 = r5\nexit", &[]).insns;
+    let error = kernel.prog_load(&load).unwrap_err();
+    assert!(error.log.contains("; return 7;"), "{}", error.log);
+
+    load.btf = Some(ProgBtf { func_info: vec![0; 9], ..btf });
+    let error = kernel.prog_load(&load).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "9 bytes of function information are not whole records of 8 bytes: Invalid argument (EINVAL)"
+    );
 }
