@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use skep_isa::asm::{Options, assemble};
-use skep_isa::disasm::{Listing, Style, disassemble};
-use skep_isa::{Endian, Insn, decode_slots, encode_slots, testing};
+use skep_isa::disasm::{Listing, Style, disassemble, source};
+use skep_isa::{CallTarget, Endian, Imm64, Insn, JumpOp, Reg, decode_slots, encode_slots, testing};
 
 fn options(endian: Endian) -> Options<'static> {
     Options { endian, ..Options::default() }
@@ -37,6 +37,24 @@ proptest! {
         (listing.style, listing.raw_insn) = (Style::CANONICAL, false);
         let assembly = assemble(&listing.to_string(), &options(endian)).unwrap();
         prop_assert_eq!(assembly.insns().unwrap(), program);
+    }
+
+    #[test]
+    fn assembling_the_source_of_a_program_gives_the_program(
+        insns in proptest::collection::vec(prop_oneof![
+            testing::insn(),
+            (-4i16..4).prop_map(|off| Insn::Jump { off: off.into(), long: false }),
+            (-4i32..4).prop_map(|off| Insn::Jump { off, long: true }),
+            (-4i16..4).prop_map(|off| Insn::jump_if(JumpOp::Sle, Reg::R3, 7, off)),
+            (-4i16..4).prop_map(|off| Insn::MayGoto { off }),
+            (-4i32..4).prop_map(|off| Insn::Call(CallTarget::Local(off))),
+            (-4i32..4).prop_map(|off| Insn::LoadImm64 { dst: Reg::R2, value: Imm64::Func(off) }),
+        ], 0..30),
+    ) {
+        let program = Insn::encode_all(&insns);
+        let text = source(&program).unwrap();
+        let assembly = assemble(&text, &options(Endian::Little)).unwrap();
+        prop_assert_eq!(assembly.insns().unwrap(), program, "{}", text);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! - `insn.to_string()`, or [`Insn::display`](crate::Insn::display) in another [`Style`]: one instruction.
 //! - [`disassemble`]: a program, one instruction a line, which the assembler reads back.
+//! - [`source`]: the same with labels for the targets of jumps and local calls.
 //! - [`Listing`]: a section as `llvm-objdump -d` lists it, with labels, relocations and notes.
 //!
 //! # What LLVM has no text for
@@ -52,6 +53,52 @@ impl Style {
     pub const OBJDUMP: Style = Style { lossless: false, alu32: false };
     /// The text of `llvm-objdump -d --mcpu=v3` (and `v4`).
     pub const OBJDUMP_V3: Style = Style { lossless: false, alu32: true };
+}
+
+/// A program as a source text: labels `L` and a slot number stand where jumps, local calls and addresses of subprograms
+/// go, instructions are indented. [`crate::asm::assemble`] reads it back. Targets outside of the program or inside of a
+/// two-slot instruction stay offsets.
+///
+/// # Errors
+/// The first slot that is no instruction.
+///
+/// ```
+/// use skep_isa::{disasm, Insn, JumpOp, Reg};
+/// let program = Insn::encode_all(&[Insn::mov(Reg::R0, 2), Insn::jump_if(JumpOp::Eq, Reg::R1, 0, -2), Insn::Exit]);
+/// assert_eq!(disasm::source(&program)?, "\
+/// L0:
+///         r0 = 0x2
+///         if r1 == 0x0 goto L0
+///         exit
+/// ");
+/// # Ok::<(), skep_isa::DecodeError>(())
+/// ```
+pub fn source(slots: &[RawInsn]) -> Result<String, DecodeError> {
+    use std::fmt::Write as _;
+    let insns = Insn::decode_all(slots)?;
+    // The slot that an instruction refers to, if an instruction begins there.
+    let target = |pc: usize, insn: &Insn| {
+        let slot = usize::try_from(insn.jump_target(pc).or(insn.subprogram_target(pc))?).ok()?;
+        insns.binary_search_by_key(&slot, |&(at, _)| at).ok().map(|_| slot)
+    };
+    let mut labelled = vec![false; slots.len()];
+    for (pc, insn) in &insns {
+        if let Some(label) = target(*pc, insn).and_then(|slot| labelled.get_mut(slot)) {
+            *label = true;
+        }
+    }
+    let mut text = String::new();
+    for (pc, insn) in &insns {
+        // Writing to a String cannot fail.
+        if labelled.get(*pc).copied().unwrap_or_default() {
+            let _ = writeln!(text, "L{pc}:");
+        }
+        let _ = match target(*pc, insn) {
+            Some(slot) => writeln!(text, "        {}", insn.display_to_label(slot)),
+            None => writeln!(text, "        {insn}"),
+        };
+    }
+    Ok(text)
 }
 
 /// A program as text: one instruction a line, no labels. [`crate::asm::assemble`] reads it back.

@@ -10,13 +10,20 @@ use crate::{AluOp, AtomicOp, CallTarget, Imm64, Insn, JumpOp, Operand, Reg, Size
 pub struct InsnText {
     insn: Insn,
     style: Style,
+    /// Slot of the label to be written for the target of a jump, a local call or a subprogram's address.
+    label: Option<usize>,
 }
 
 impl Insn {
     /// The instruction's text in this style. `insn.to_string()` is the same in [`Style::CANONICAL`].
     #[must_use]
     pub const fn display(&self, style: Style) -> InsnText {
-        InsnText { insn: *self, style }
+        InsnText { insn: *self, style, label: None }
+    }
+
+    /// The canonical text with a label `L5` for the target.
+    pub(super) const fn display_to_label(&self, slot: usize) -> InsnText {
+        InsnText { insn: *self, style: Style::CANONICAL, label: Some(slot) }
     }
 }
 
@@ -36,13 +43,16 @@ impl fmt::Display for Hex {
     }
 }
 
-/// A jump's offset, its sign always written.
-struct Signed(i32);
+/// Where a jump or call goes: its label, or its offset with the sign always written.
+struct Target(Option<usize>, i32);
 
-impl fmt::Display for Signed {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { '-' } else { '+' };
-        write!(f, "{sign}{:#x}", self.0.unsigned_abs())
+        if let Some(slot) = self.0 {
+            return write!(f, "L{slot}");
+        }
+        let sign = if self.1 < 0 { '-' } else { '+' };
+        write!(f, "{sign}{:#x}", self.1.unsigned_abs())
     }
 }
 
@@ -154,7 +164,7 @@ const fn access_width(size: Size) -> Width {
 
 impl fmt::Display for InsnText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let style = self.style;
+        let InsnText { style, label, .. } = *self;
         // What a plain load or store of that size calls its register: the encoding is the same with r and w.
         let plain = |size| if style.alu32 { access_width(size) } else { Width::W64 };
         match self.insn {
@@ -169,7 +179,7 @@ impl fmt::Display for InsnText {
             Insn::AddrSpaceCast { dst, src, dst_as, src_as } => {
                 write!(f, "{dst} = addr_space_cast({src}, {dst_as:#x}, {src_as:#x})")
             }
-            Insn::LoadImm64 { dst, value } => write_imm64(f, style, dst, value),
+            Insn::LoadImm64 { dst, value } => write_imm64(f, style, label, dst, value),
             Insn::Load { size, sign_extend: false, dst, base, off } => {
                 write!(f, "{} = *({} *)({})", Name(plain(size), dst), unsigned(size), Address(base, off))
             }
@@ -204,21 +214,27 @@ impl fmt::Display for InsnText {
                 f.write_str("]")
             }
             Insn::Jump { off, long } => {
-                write!(f, "{} {}", if long { "gotol" } else { "goto" }, Signed(off))
+                write!(f, "{} {}", if long { "gotol" } else { "goto" }, Target(label, off))
             }
             Insn::JumpIf { width, op, dst, src, off } => {
                 let (dst, src) = (Name(width, dst), Source(width, src));
-                write!(f, "if {dst} {} {src} goto {}", comparison(op), Signed(off.into()))
+                write!(f, "if {dst} {} {src} goto {}", comparison(op), Target(label, off.into()))
             }
-            Insn::MayGoto { off } => write!(f, "may_goto {}", Signed(off.into())),
-            Insn::Call(target) => write_call(f, style, target),
+            Insn::MayGoto { off } => write!(f, "may_goto {}", Target(label, off.into())),
+            Insn::Call(target) => write_call(f, style, label, target),
             Insn::CallReg { target } => write!(f, "callx {target}"),
             Insn::Exit => f.write_str("exit"),
         }
     }
 }
 
-fn write_imm64(f: &mut fmt::Formatter<'_>, style: Style, dst: Reg, value: Imm64) -> fmt::Result {
+fn write_imm64(
+    f: &mut fmt::Formatter<'_>,
+    style: Style,
+    label: Option<usize>,
+    dst: Reg,
+    value: Imm64,
+) -> fmt::Result {
     if let Imm64::Value(value) = value {
         return write!(f, "{dst} = {} ll", Hex(value.cast_signed()));
     }
@@ -241,19 +257,24 @@ fn write_imm64(f: &mut fmt::Formatter<'_>, style: Style, dst: Reg, value: Imm64)
         Imm64::MapValueFd { fd, off } => write!(f, "{dst} = map[fd:{fd}][0]+{off:#x} ll"),
         Imm64::BtfId { id, fd: 0 } => write!(f, "{dst} = var[btf_id:{id}] ll"),
         Imm64::BtfId { id, fd } => write!(f, "{dst} = var[btf_id:{id}, btf_fd:{fd}] ll"),
-        Imm64::Func(offset) => write!(f, "{dst} = subprog[{}] ll", Signed(offset)),
+        Imm64::Func(offset) => write!(f, "{dst} = subprog[{}] ll", Target(label, offset)),
         Imm64::MapIdx(idx) => write!(f, "{dst} = map[idx:{idx}] ll"),
         Imm64::MapValueIdx { idx, off } => write!(f, "{dst} = map[idx:{idx}][0]+{off:#x} ll"),
     }
 }
 
-fn write_call(f: &mut fmt::Formatter<'_>, style: Style, target: CallTarget) -> fmt::Result {
+fn write_call(
+    f: &mut fmt::Formatter<'_>,
+    style: Style,
+    label: Option<usize>,
+    target: CallTarget,
+) -> fmt::Result {
     match target {
         CallTarget::Helper(number) => write!(f, "call {}", Hex(number.into())),
         CallTarget::Local(imm) | CallTarget::Kfunc { btf_id: imm, .. } if !style.lossless => {
             write!(f, "call {}", Hex(imm.into()))
         }
-        CallTarget::Local(offset) => write!(f, "call local {}", Signed(offset)),
+        CallTarget::Local(offset) => write!(f, "call local {}", Target(label, offset)),
         CallTarget::Kfunc { btf_id, fd_idx: 0 } => write!(f, "call kfunc {btf_id}"),
         CallTarget::Kfunc { btf_id, fd_idx } => write!(f, "call kfunc {btf_id}, fd_idx {fd_idx}"),
     }
