@@ -44,7 +44,7 @@ pub(super) fn map_delete_elem(run: &mut Run<'_, '_>, [map, key, ..]: [u64; 5]) -
     Ok(deleted.map_or_else(refusal, |()| 0))
 }
 
-/// `bpf_spin_lock`: waits for the lock, which is the 32-bit word at the address.
+/// `bpf_spin_lock`: waits for the lock, which is the 32-bit word at the address, as long as the run's budget lasts.
 pub(super) fn spin_lock(run: &mut Run<'_, '_>, [addr, ..]: [u64; 5]) -> Step<u64> {
     if run.lock.is_some() {
         return Err(Box::new(FaultKind::Lock { addr, why: "is wanted while another lock is held" }));
@@ -54,9 +54,7 @@ pub(super) fn spin_lock(run: &mut Run<'_, '_>, [addr, ..]: [u64; 5]) -> Step<u64
     while lock.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
         tries += 1;
         if tries.is_multiple_of(64) {
-            if run.stopped() {
-                return Err(Box::new(FaultKind::Stopped));
-            }
+            run.spend(64)?;
             std::thread::yield_now();
         }
         std::hint::spin_loop();

@@ -230,9 +230,10 @@ impl<'r, 'c> Run<'r, 'c> {
         Ok(())
     }
 
-    /// Whether somebody wants the run to stop.
-    pub(crate) fn stopped(&self) -> bool {
-        self.options.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    /// Takes `cost` instructions from the budget: for helpers that wait.
+    pub(crate) fn spend(&mut self, cost: i64) -> Step<()> {
+        self.fuel -= cost;
+        if self.fuel < 0 { self.refuel() } else { Ok(()) }
     }
 
     // Frames.
