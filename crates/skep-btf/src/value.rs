@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Btf, BtfError, Endian, IntEncoding, Kind, Type};
+use crate::{Btf, BtfError, Endian, IntEncoding, Kind, Member, Type};
 
 /// How deep types may nest in a value. The kernel's limit for resolving types is the same.
 const MAX_DEPTH: usize = 32;
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
     fn read_members(&mut self, ty: Type<'_>, bytes: &[u8], depth: usize) -> Result<Value, ValueError> {
         let mut members = Vec::new();
         for member in ty.members() {
-            let value = match self.bitfield(member.type_id, member.bit_offset, member.bitfield_size) {
+            let value = match self.bitfield(member) {
                 Some((offset, width)) => self.read_bitfield(member.type_id, bytes, offset, width),
                 None => {
                     let rest = bytes.get(member.bit_offset as usize / 8..).unwrap_or_default();
@@ -170,22 +170,23 @@ impl<'a> Reader<'a> {
     }
 
     /// Bit offset and width of a member, if it is a bitfield in either encoding.
-    fn bitfield(&self, type_id: u32, bit_offset: u32, bitfield_size: u32) -> Option<(u32, u32)> {
-        if bitfield_size != 0 {
-            return Some((bit_offset, bitfield_size));
+    fn bitfield(&self, member: Member<'_>) -> Option<(u64, u32)> {
+        let offset = u64::from(member.bit_offset);
+        if member.bitfield_size != 0 {
+            return Some((offset, member.bitfield_size));
         }
-        let ty = self.btf.resolve(type_id).ok()?;
+        let ty = self.btf.resolve(member.type_id).ok()?;
         let int = ty.int()?;
-        let whole =
-            u32::from(int.bits) == ty.size()? * 8 && int.bit_offset == 0 && bit_offset.is_multiple_of(8);
-        (!whole).then(|| (bit_offset + u32::from(int.bit_offset), u32::from(int.bits)))
+        let storage = u64::from(ty.size()?) * 8;
+        let whole = u64::from(int.bits) == storage && int.bit_offset == 0 && offset.is_multiple_of(8);
+        (!whole).then(|| (offset + u64::from(int.bit_offset), u32::from(int.bits)))
     }
 
-    fn read_bitfield(&self, type_id: u32, bytes: &[u8], offset: u32, width: u32) -> Value {
+    fn read_bitfield(&self, type_id: u32, bytes: &[u8], offset: u64, width: u32) -> Value {
         let mut raw: u128 = 0;
         for bit in 0..width.min(128) {
-            let at = offset + bit;
-            let byte = bytes.get(at as usize / 8).copied().unwrap_or(0);
+            let at = offset + u64::from(bit);
+            let byte = usize::try_from(at / 8).ok().and_then(|byte| bytes.get(byte)).copied().unwrap_or(0);
             // Bits count from the most significant one where bytes do.
             let set = match self.btf.endian() {
                 Endian::Little => u128::from(byte >> (at % 8) & 1) << bit,

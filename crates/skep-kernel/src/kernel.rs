@@ -304,4 +304,6 @@ pub trait Kernel: Send + Sync {
     fn trace_pipe(&self) -> Result<Box<dyn TracePipe>>;
     /// CPUs that per-CPU values have a slot for.
     fn possible_cpus(&self) -> u32;
+    /// The version of Linux that programs are told, as `KERNEL_VERSION(major, minor, patch)` makes it.
+    fn linux_version(&self) -> u32;
 }

@@ -180,7 +180,32 @@ impl Kernel for LinuxKernel {
         Ok(Box::new(LinuxTracePipe::open()?))
     }
 
+    fn linux_version(&self) -> u32 {
+        version_code(&rustix::system::uname().release().to_string_lossy())
+    }
+
     fn possible_cpus(&self) -> u32 {
         self.cpus
+    }
+}
+
+/// `KERNEL_VERSION` of a release such as `6.1.0-28-amd64`: three numbers, the last cut to eight bits; what is missing is 0.
+fn version_code(release: &str) -> u32 {
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).map(|digits| digits.parse().unwrap_or(0u32));
+    let mut next = || numbers.next().unwrap_or(0).min(255);
+    next() << 16 | next() << 8 | next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_code;
+
+    #[test]
+    fn a_release_becomes_a_version_code() {
+        assert_eq!(version_code("6.1.0-28-amd64"), 0x06_01_00);
+        assert_eq!(version_code("6.18.44-rc1"), 0x06_12_2c);
+        assert_eq!(version_code("4.19.300"), 0x04_13_ff);
+        assert_eq!(version_code("6.18"), 0x06_12_00);
     }
 }

@@ -326,6 +326,11 @@ impl Kernel for UserKernel {
         Ok(Box::new(self.trace.reader()))
     }
 
+    /// 6.18.0: the version whose rules and layouts this kernel follows.
+    fn linux_version(&self) -> u32 {
+        6 << 16 | 18 << 8
+    }
+
     fn possible_cpus(&self) -> u32 {
         self.possible_cpus
     }

@@ -1,0 +1,87 @@
+//! What people see: errors, notes, tables, colours.
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+/// Result of a command.
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+/// Headlines.
+pub(crate) const BOLD: Style = Style::new().bold();
+/// What matters less.
+pub(crate) const DIM: Style = Style::new().dimmed();
+/// Names of maps and programs.
+pub(crate) const NAME: Style = AnsiColor::Cyan.on_default();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const NOTE: Style = AnsiColor::Yellow.on_default().bold();
+const HELP: Style = AnsiColor::Green.on_default().bold();
+
+/// Why a command ended: a headline, and what else is known, for people.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    headline: String,
+    /// Text of several lines that belongs to it: a verifier log, a source line.
+    detail: String,
+    /// What to try.
+    help: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(headline: impl Into<String>) -> Self {
+        Failure { headline: headline.into(), detail: String::new(), help: None }
+    }
+
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl From<skep::Error> for Failure {
+    fn from(error: skep::Error) -> Self {
+        let failure = Failure::new(error.to_string());
+        match &error {
+            skep::Error::Program { source, .. } => failure.detail(source.log.clone()),
+            _ => failure,
+        }
+    }
+}
+
+/// Prints why a command ended.
+pub(crate) fn error(failure: &Failure) {
+    anstream::eprintln!("{ERROR}error{ERROR:#}: {}", failure.headline);
+    for line in failure.detail.lines() {
+        anstream::eprintln!("  {line}");
+    }
+    if let Some(help) = &failure.help {
+        anstream::eprintln!("{HELP}help{HELP:#}: {help}");
+    }
+}
+
+/// Prints something worth knowing that ends nothing.
+pub(crate) fn note(text: impl fmt::Display) {
+    anstream::eprintln!("{NOTE}note{NOTE:#}: {text}");
+}
+
+/// Rows under a headline, in aligned columns, indented by two. Columns of numbers are aligned to the right.
+pub(crate) fn table(columns: &[&str], rows: &[Vec<String>]) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::TableStyle::new()).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|column| column.to_uppercase()));
+    table.add_rows(rows);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((if index == 0 { 2 } else { 0 }, 2));
+        let number = |row: &Vec<String>| row.get(index).is_none_or(|cell| cell.parse::<f64>().is_ok());
+        if !rows.is_empty() && rows.iter().all(number) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
