@@ -9,13 +9,16 @@ use std::ffi::CStr;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Strings {
     bytes: Vec<u8>,
+    /// Whether there is a byte above 127, so that characters and bytes are not the same.
+    beyond_ascii: bool,
     shown: Option<Vec<u8>>,
 }
 
 impl Strings {
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        let mut strings = Strings { bytes, shown: None };
-        if std::str::from_utf8(&strings.bytes).is_err() {
+        let beyond_ascii = !bytes.is_ascii();
+        let mut strings = Strings { bytes, beyond_ascii, shown: None };
+        if beyond_ascii && std::str::from_utf8(&strings.bytes).is_err() {
             strings.show_as_ascii();
         }
         strings
@@ -38,7 +41,7 @@ impl Strings {
 
     /// Whether the string at `offset` starts in the middle of a UTF-8 character.
     pub(crate) fn splits_character(&self, offset: usize) -> bool {
-        self.shown.is_none() && self.bytes.get(offset).is_some_and(|b| b & 0xc0 == 0x80)
+        self.beyond_ascii && self.shown.is_none() && self.bytes.get(offset).is_some_and(|b| b & 0xc0 == 0x80)
     }
 
     /// The string at `offset` without its NUL; `None` past the end.
@@ -68,6 +71,7 @@ impl Strings {
     /// Appends a string and its NUL; gives its offset.
     pub(crate) fn push(&mut self, text: &[u8]) -> usize {
         let offset = self.bytes.len();
+        self.beyond_ascii |= !text.is_ascii();
         self.bytes.extend_from_slice(text);
         self.bytes.push(0);
         if let Some(shown) = &mut self.shown {

@@ -1,12 +1,14 @@
-//! Generators of valid BTF for property tests (feature `testing`).
+//! Generators of valid BTF for property tests, and what fuzz targets call (feature `testing`).
+
+use std::fmt::{self, Write};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::{
-    Btf, BtfBuilder, BtfError, Endian, FuncLinkage, FwdKind, IntEncoding, Kind, MemberDef, POINTER_SIZE,
-    Secinfo, TypeDef, VarLinkage,
+    Btf, BtfBuilder, BtfError, BtfExt, Endian, FuncLinkage, FwdKind, IntEncoding, Kind, MemberDef,
+    POINTER_SIZE, Secinfo, TypeDef, VarLinkage,
 };
 
 /// BTF of either byte order with up to `max_types` types of all kinds that [`Btf::validate`] accepts.
@@ -39,6 +41,62 @@ pub fn build(defs: &[TypeDef], endian: Endian) -> Result<Btf, BtfError> {
         builder.add(def)?;
     }
     builder.finish()
+}
+
+/// Asks everything that can be asked of a `.BTF` section, whatever its bytes: what a fuzz target calls.
+///
+/// Work and memory stay in proportion to the length of `data` (text output is cut off at 1 MiB).
+///
+/// # Panics
+/// If reading and writing back changes the bytes.
+pub fn exercise_btf(data: &[u8]) {
+    let Ok(btf) = Btf::parse(data) else { return };
+    assert!(btf.to_bytes() == data, "write∘read is the identity");
+    let _ = (btf.validate(), btf.validate_object());
+    // Names may overlap and make the text as long as the square of the file.
+    let _ = write!(Limited(1 << 20), "{}", btf.raw());
+    let _ = write!(Limited(1 << 20), "{}", btf.json());
+    for ty in btf.types().take(200) {
+        let id = ty.id();
+        let _ = (btf.size_of(id), btf.align_of(id), btf.resolve(id), btf.func_proto(id), btf.field(id, "a"));
+        let _ = (btf.by_name(ty.name()).count(), btf.find(ty.name(), ty.kind()).is_some());
+        if let Some(def) = ty.to_def() {
+            assert_eq!(def.kind(), ty.kind());
+        }
+    }
+    let mut builder = BtfBuilder::from(btf);
+    if let Ok(id) = builder.add(&TypeDef::Ptr { target: 0 }) {
+        let btf = builder.finish().expect("every reference of what was read exists");
+        assert_eq!(Btf::parse(&btf.to_bytes()).map(|btf| btf.last_id()), Ok(id));
+    }
+}
+
+/// The same for a `.BTF.ext` section.
+///
+/// # Panics
+/// If reading and writing back changes the bytes.
+pub fn exercise_btf_ext(data: &[u8]) {
+    let Ok(mut ext) = BtfExt::parse(data) else { return };
+    assert!(ext.to_bytes() == data, "write∘read is the identity");
+    let btf = Btf::empty(ext.endian(), None);
+    let _ = ext.check(&btf);
+    let records = |n: usize, len: usize| assert_eq!(n, len);
+    ext.func_info().sections().iter().for_each(|s| records(s.records().len(), s.len()));
+    ext.line_info().sections().iter().for_each(|s| records(s.records().len(), s.len()));
+    ext.core_relo().sections().iter().for_each(|s| records(s.records().len(), s.len()));
+    // Written anew instead of as it was.
+    let _ = ext.func_info_mut();
+    assert_eq!(BtfExt::parse(&ext.to_bytes()).as_ref().map(BtfExt::func_info), Ok(ext.func_info()));
+}
+
+/// Takes so many bytes of text and no more.
+struct Limited(usize);
+
+impl Write for Limited {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.checked_sub(text.len()).ok_or(fmt::Error)?;
+        Ok(())
+    }
 }
 
 /// What chance wants the next type to be; [`Maker::add`] makes of it what is valid at that place.

@@ -3,8 +3,11 @@
 use std::io::ErrorKind::NotFound;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
 
-use skep_btf::{Btf, BtfExt, Endian};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use skep_btf::{Btf, BtfBuilder, BtfExt, Endian, MemberDef, TypeDef, testing};
 
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 
@@ -76,6 +79,32 @@ fn kernel_btf() {
     assert!(btf.last_id() > 10_000);
     assert!(btf.to_bytes() == bytes, "write∘read is the identity");
     compare(&btf, KERNEL);
+}
+
+/// BTF that no compiler would write, alone and split, of either byte order.
+#[test]
+fn generated_btf() {
+    let dir = std::env::temp_dir().join(format!("skep-btf-generated-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let [base_file, split_file] = ["base", "split"].map(|name| dir.join(name).to_str().unwrap().to_owned());
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..8 {
+        let base = testing::btf(150).new_tree(&mut runner).unwrap().current();
+        std::fs::write(&base_file, base.to_bytes()).unwrap();
+        let Some(raw) = bpftool(&[], &base_file) else { break };
+        assert_same(&base.raw().to_string(), &raw);
+        let base = Arc::new(base);
+        let mut split = BtfBuilder::split(&base);
+        for name in ["own_name", base.get(1).unwrap().name(), ""] {
+            let members = vec![MemberDef::new(name, 1, 0), MemberDef::new("m", 1, 64)];
+            split.add(&TypeDef::structure(name, 16, members)).unwrap();
+        }
+        let split = split.finish().unwrap();
+        std::fs::write(&split_file, split.to_bytes()).unwrap();
+        let raw = bpftool(&["-B", &base_file], &split_file).unwrap();
+        assert_same(&split.raw().to_string(), &raw);
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
 }
 
 /// A C file that makes clang emit every kind of type.
