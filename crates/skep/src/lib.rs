@@ -1,4 +1,40 @@
 //! The whole eBPF system as a library: open an object, edit it, load it, attach its programs, read what they send.
+//!
+//! | step | |
+//! | --- | --- |
+//! | open | [`open`] reads a file into an [`Object`], plain data that you may edit: variables, map sizes, sections |
+//! | load | [`load`] makes its maps and programs in the kernel of a [`System`], and gives a [`Loaded`] |
+//! | attach | [`Loaded::attach_all`] attaches every program where its section's name says, [`Loaded::attach_at`] one elsewhere |
+//! | read | [`Events`] hands over what programs send while a command runs; [`LoadedMap::entries`] walks a map |
+//!
+//! The same code runs on both targets: [`System::user`] is skep's own kernel, inside this process, and [`System::linux`] the
+//! running Linux kernel.
+//!
+//! ```
+//! use skep::isa::asm::{Options, assemble};
+//! use skep::{LoadOptions, Object, System};
+//!
+//! // An object, here from text; skep::open reads one from a file.
+//! let text = r#"
+//!     .section socket,"ax"
+//!     .globl length
+//!     .type length,@function
+//! length:
+//!     r0 = *(u32 *)(r1 + 0)
+//!     exit
+//! "#;
+//! let file = skep::object::write_assembly(&assemble(text, &Options::default())?)?;
+//! let object = Object::parse(&file, "length.o")?;
+//!
+//! let system = System::user();
+//! let loaded = skep::load(&object, system.kernel(), &LoadOptions::default())?;
+//!
+//! // A test run, with a packet of 100 bytes.
+//! let run = skep::kernel::TestRun { data_in: vec![0; 100], ..Default::default() };
+//! let program = loaded.program("length").expect("it was loaded");
+//! assert_eq!(system.kernel().prog_test_run(program.handle.fd(), &run)?.retval, 86);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod attach;

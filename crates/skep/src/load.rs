@@ -10,7 +10,7 @@ use crate::attach::Link;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 
-/// `BPF_F_INNER_MAP`-less sizes of descriptors in values of maps of maps and program arrays, in bytes.
+/// Bytes of a value that names a map: its descriptor.
 const FD_SIZE: u32 = 4;
 
 /// How to load.
@@ -121,8 +121,8 @@ fn check_names(object: &Object, options: &LoadOptions) -> Result<()> {
 
 /// A kernel that refuses the BTF can still run the programs, as long as nothing in them needs it.
 fn load_btf(object: &Object, kernel: &Arc<dyn Kernel>, warnings: &mut Vec<String>) -> Option<Handle> {
-    let btf = object.btf.as_ref()?;
-    match kernel.btf_load(&btf.to_bytes()) {
+    let btf = object.loadable_btf()?;
+    match kernel.btf_load(&btf) {
         Ok(fd) => Some(Handle::new(kernel, fd)),
         Err(error) => {
             warnings.push(format!("loading without BTF: {error}"));

@@ -171,8 +171,15 @@ fn is_kconfig(object: &Object, variable: &Variable) -> bool {
 /// Characters of a value that are shown on a line.
 const VALUE_WIDTH: usize = 60;
 
+/// Bytes of a variable that are still shown: a file may state any size for what it keeps no bytes of.
+const VALUE_SIZE: u32 = 1 << 16;
+
+fn value_bytes(object: &Object, variable: &Variable) -> Option<Vec<u8>> {
+    if variable.size > VALUE_SIZE { None } else { object.get(&variable.name).ok() }
+}
+
 fn value_text(object: &Object, variable: &Variable) -> String {
-    let Ok(raw) = object.get(&variable.name) else { return String::new() };
+    let Some(raw) = value_bytes(object, variable) else { return String::new() };
     let typed = object.btf.as_ref().and_then(|btf| btf.read_value(variable.type_id, &raw).ok());
     let text = typed.map_or_else(|| json::hex(&raw), |value| value.to_string());
     if text.chars().count() <= VALUE_WIDTH {
@@ -213,7 +220,7 @@ fn describe(object: &Object) -> Json {
         })
     });
     let variables = object.variables.iter().map(|variable| {
-        let raw = object.get(&variable.name).ok();
+        let raw = value_bytes(object, variable);
         let typed = raw.as_ref().zip(object.btf.as_ref());
         let value = typed.and_then(|(raw, btf)| btf.read_value(variable.type_id, raw).ok());
         json!({
