@@ -5,10 +5,14 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 
-/// Alignment of chunks: a cache line, which also satisfies every value.
-const ALIGN: usize = 64;
+/// A cache line: what belongs to different virtual CPUs begins on lines of its own.
+const LINE: usize = 64;
+/// Alignment that every allocator gives without extra work. With a greater one, the standard allocator zeroes the memory
+/// itself instead of taking fresh pages from the host, and so commits all of it.
+const NATIVE_ALIGN: usize = 8;
 
 /// Rounds up to a multiple of 8.
 pub(crate) const fn round_up_8(bytes: usize) -> usize {
@@ -18,6 +22,9 @@ pub(crate) const fn round_up_8(bytes: usize) -> usize {
 /// Zeroed memory at a fixed address, given back when dropped. Large ones are committed by the host when first touched.
 pub(crate) struct Block {
     start: NonNull<u8>,
+    /// Bytes from `start` on.
+    len: usize,
+    allocated: NonNull<u8>,
     layout: Layout,
 }
 
@@ -29,10 +36,14 @@ unsafe impl Sync for Block {}
 impl Block {
     /// `bytes` zeroed bytes aligned to `align`, a power of two; None when the host has no memory for them.
     pub(crate) fn zeroed(bytes: usize, align: usize) -> Option<Block> {
-        let layout = Layout::from_size_align(bytes.max(1), align.max(ALIGN)).ok()?;
-        // SAFETY: the layout has a size of at least 1.
-        let start = NonNull::new(unsafe { alloc_zeroed(layout) })?;
-        Some(Block { start, layout })
+        let align = align.max(LINE);
+        let layout = Layout::from_size_align(bytes.checked_add(align)?, NATIVE_ALIGN).ok()?;
+        // SAFETY: the layout has a size of at least `align`.
+        let allocated = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        let ahead = (allocated.as_ptr() as usize).next_multiple_of(align) - allocated.as_ptr() as usize;
+        // SAFETY: `ahead` is less than `align`, and so inside the allocation.
+        let start = unsafe { allocated.add(ahead) };
+        Some(Block { start, len: bytes, allocated, layout })
     }
 
     /// Address of the first byte.
@@ -41,8 +52,9 @@ impl Block {
     }
 
     /// A pointer to byte `offset`, which must not lie beyond the end.
+    #[inline]
     pub(crate) fn at(&self, offset: usize) -> *mut u8 {
-        debug_assert!(offset <= self.layout.size());
+        debug_assert!(offset <= self.len);
         self.start.as_ptr().wrapping_add(offset)
     }
 }
@@ -50,7 +62,7 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         // SAFETY: allocated with this layout in `zeroed`, freed once.
-        unsafe { dealloc(self.start.as_ptr(), self.layout) };
+        unsafe { dealloc(self.allocated.as_ptr(), self.layout) };
     }
 }
 
@@ -68,7 +80,10 @@ pub(crate) struct Slab {
     /// The first chunk has `1 << first_shift` records (fewer, if there are fewer in all).
     first_shift: u32,
     len: u32,
+    /// First bytes of the chunks that are there.
     chunks: [AtomicPtr<u8>; CHUNKS],
+    /// Their memory.
+    blocks: [OnceLock<Block>; CHUNKS],
 }
 
 impl Slab {
@@ -77,7 +92,14 @@ impl Slab {
         let per_record = stride.saturating_mul(lanes).max(1);
         let fit = (FIRST_CHUNK / per_record).max(1);
         let first_shift = fit.ilog2().min(31);
-        Slab { stride, lanes, first_shift, len, chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS] }
+        Slab {
+            stride,
+            lanes,
+            first_shift,
+            len,
+            chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS],
+            blocks: [const { OnceLock::new() }; CHUNKS],
+        }
     }
 
     /// Chunk of record `index` and its number in there.
@@ -98,12 +120,7 @@ impl Slab {
     /// Bytes between the lanes of chunk `chunk`.
     #[inline]
     fn lane_stride(&self, chunk: usize) -> usize {
-        if self.lanes == 1 { 0 } else { (self.chunk_len(chunk) * self.stride).next_multiple_of(ALIGN) }
-    }
-
-    fn layout(&self, chunk: usize) -> Option<Layout> {
-        let lane = self.chunk_len(chunk).checked_mul(self.stride)?.checked_next_multiple_of(ALIGN)?;
-        Layout::from_size_align(lane.checked_mul(self.lanes)?.max(1), ALIGN).ok()
+        if self.lanes == 1 { 0 } else { (self.chunk_len(chunk) * self.stride).next_multiple_of(LINE) }
     }
 
     /// Makes sure that record `index` has memory. False when the host has none.
@@ -112,18 +129,15 @@ impl Slab {
         if !self.chunks[chunk].load(Ordering::Acquire).is_null() {
             return true;
         }
-        let Some(layout) = self.layout(chunk) else { return false };
-        // SAFETY: the layout has a size of at least 1.
-        let fresh = unsafe { alloc_zeroed(layout) };
-        if fresh.is_null() {
-            return false;
-        }
-        let installed =
-            self.chunks[chunk].compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire);
-        if installed.is_err() {
-            // SAFETY: allocated above with this layout, and nobody else has seen it.
-            unsafe { dealloc(fresh, layout) };
-        }
+        let lane = self
+            .chunk_len(chunk)
+            .checked_mul(self.stride)
+            .and_then(|bytes| bytes.checked_next_multiple_of(LINE));
+        let Some(bytes) = lane.and_then(|bytes| bytes.checked_mul(self.lanes)) else { return false };
+        let Some(fresh) = Block::zeroed(bytes, LINE) else { return false };
+        // Another thread may have been faster; its block is as good.
+        let block = self.blocks[chunk].get_or_init(|| fresh);
+        self.chunks[chunk].store(block.as_ptr(), Ordering::Release);
         true
     }
 
@@ -159,18 +173,6 @@ impl Slab {
             }
         }
         None
-    }
-}
-
-impl Drop for Slab {
-    fn drop(&mut self) {
-        for chunk in 0..CHUNKS {
-            let base = *self.chunks[chunk].get_mut();
-            if let (false, Some(layout)) = (base.is_null(), self.layout(chunk)) {
-                // SAFETY: allocated in `commit` with the layout of this chunk, freed once.
-                unsafe { dealloc(base, layout) };
-            }
-        }
     }
 }
 
