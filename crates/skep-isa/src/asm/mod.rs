@@ -34,6 +34,7 @@ mod directive;
 mod error;
 mod fixup;
 mod insn;
+mod jump;
 mod lexer;
 mod parser;
 
