@@ -260,10 +260,14 @@ impl Session {
         if !self.tasks.contains_key(&tid) {
             if self.stopping {
                 self.stop_newcomer(tid, status);
-            } else {
-                self.early.insert(tid, status);
+                return Ok(());
             }
-            return Ok(());
+            self.early.insert(tid, status);
+            return if status >> 16 == libc::PTRACE_EVENT_EXIT {
+                self.adopt_killed_thread(tid)
+            } else {
+                Ok(())
+            };
         }
         if !libc::WIFSTOPPED(status) {
             return self.on_end(tid, status);
@@ -281,7 +285,7 @@ impl Session {
             0 => self.resume(tid, signal),
             libc::PTRACE_EVENT_SECCOMP => self.on_seccomp_stop(tid),
             libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => {
-                self.on_fork(tid)
+                self.on_fork(tid, event)
             }
             libc::PTRACE_EVENT_EXEC => self.on_exec(tid),
             libc::PTRACE_EVENT_EXIT => self.on_exit(tid),
@@ -386,29 +390,46 @@ impl Session {
     }
 
     /// A thread has created another, or a process.
-    fn on_fork(&mut self, tid: Tid) -> Result<(), TraceError> {
-        let Some(child) = unless_gone(sys::event_message(tid))? else { return Ok(()) };
+    fn on_fork(&mut self, tid: Tid, event: i32) -> Result<(), TraceError> {
+        let Some(child) = unless_gone(sys::event_message(tid, event))? else { return Ok(()) };
         let child = child as Tid;
-        let Some(parent) = self.tasks.get(&tid) else { return Ok(()) };
-        if self.table.wants_fork() {
-            self.table.process_fork(parent, child);
-        }
-        if !self.tasks.contains_key(&child) {
-            self.adopt(tid, child);
+        if let Some(creator) = self.tasks.get(&tid).filter(|_| !self.tasks.contains_key(&child)) {
+            let same_process =
+                std::fs::exists(format!("/proc/{}/task/{child}", creator.tgid)).unwrap_or(false);
+            let task = self.newborn(creator, child, if same_process { creator.tgid } else { child });
+            self.insert(task);
         }
         self.resume(tid, 0)?;
-        match self.early.remove(&child) {
-            Some(status) => self.on_wait(child, status),
+        self.take_up(child)
+    }
+
+    /// A thread that `creator` made: fires `sched_process_fork`.
+    fn newborn(&self, creator: &TracedTask, child: Tid, tgid: Tid) -> TracedTask {
+        if self.table.wants_fork() {
+            self.table.process_fork(creator, child);
+        }
+        creator.child(child, tgid)
+    }
+
+    /// Deals with what a thread did before it was known.
+    fn take_up(&mut self, tid: Tid) -> Result<(), TraceError> {
+        match self.early.remove(&tid) {
+            Some(status) => self.on_wait(tid, status),
             None => Ok(()),
         }
     }
 
-    /// Notes a thread that `creator` made.
-    fn adopt(&mut self, creator: Tid, child: Tid) {
-        let Some(parent) = self.tasks.get(&creator) else { return };
-        let same_process = std::fs::exists(format!("/proc/{}/task/{child}", parent.tgid)).unwrap_or(false);
-        let task = parent.child(child, if same_process { parent.tgid } else { child });
+    /// A thread that was killed before its creator reported it: the whole process is being killed, and ends only when this
+    /// thread does, so that it cannot wait for the report.
+    fn adopt_killed_thread(&mut self, tid: Tid) -> Result<(), TraceError> {
+        let status = read_proc(tid, "status").unwrap_or_default();
+        let tgid = status_field(&status, "Tgid:").map_or(tid, u32::cast_signed);
+        let Some(creator) = self.tasks.values().find(|task| task.tgid == tgid && tgid != tid) else {
+            return Ok(());
+        };
+        let task = self.newborn(creator, tid, tgid);
         self.insert(task);
+        self.take_up(tid)
     }
 
     /// The first stop of a thread is on its way out of the system call that created it: in the kernel, that call's exit
@@ -429,7 +450,11 @@ impl Session {
 
     /// A thread has executed a program: it is the only one of its process now, and has the process's id.
     fn on_exec(&mut self, pid: Tid) -> Result<(), TraceError> {
-        let Some(former) = unless_gone(sys::event_message(pid))? else { return Ok(()) };
+        let Some(former) = unless_gone(sys::event_message(pid, libc::PTRACE_EVENT_EXEC))? else {
+            // Killed already. Its other threads are gone all the same, and it has the process's id.
+            self.tasks.retain(|&tid, task| tid == pid || task.tgid != pid);
+            return Ok(());
+        };
         let former = former as Tid;
         if former != pid
             && let Some(leader) = self.tasks.remove(&pid)
@@ -505,11 +530,9 @@ impl Session {
             let (tgid, parent) = (id("Tgid:"), id("PPid:"));
             let dead_parent = dead.tgid == tgid || dead.tgid == parent;
             if dead_parent || !self.live.contains_key(&parent) {
-                let status = self.early.remove(&tid);
-                self.insert(dead.child(tid, tgid));
-                if let Some(status) = status {
-                    self.on_wait(tid, status)?;
-                }
+                let task = self.newborn(dead, tid, tgid);
+                self.insert(task);
+                self.take_up(tid)?;
             }
         }
         Ok(())

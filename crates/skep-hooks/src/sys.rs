@@ -97,13 +97,24 @@ pub(crate) fn detach(tid: Tid, signal: i32) -> io::Result<()> {
     ptrace_numbers(libc::PTRACE_DETACH, tid, 0, signal as usize)
 }
 
-/// The message of a `PTRACE_EVENT_*` stop.
-pub(crate) fn event_message(tid: Tid) -> io::Result<u64> {
+/// The message of a `PTRACE_EVENT_*` stop; `ESRCH` when the tracee was killed meanwhile and is at another stop by now.
+pub(crate) fn event_message(tid: Tid, event: i32) -> io::Result<u64> {
     let mut message: libc::c_ulong = 0;
     let data = (&raw mut message).cast::<c_void>();
     // SAFETY: PTRACE_GETEVENTMSG stores one unsigned long at `data`, which points to one.
     check(unsafe { libc::ptrace(libc::PTRACE_GETEVENTMSG, tid, 0usize, data) })?;
-    Ok(message)
+    // SAFETY: siginfo_t is plain data, for which zero is valid.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let data = (&raw mut info).cast::<c_void>();
+    // SAFETY: PTRACE_GETSIGINFO stores one siginfo_t at `data`, which points to one.
+    check(unsafe { libc::ptrace(libc::PTRACE_GETSIGINFO, tid, 0usize, data) })?;
+    // A killed tracee leaves its stop and may be at that of its exit, whose message is another. Stops only follow one another,
+    // so that the message was this event's if the tracee is still there.
+    if info.si_code == libc::SIGTRAP | event << 8 {
+        Ok(message)
+    } else {
+        Err(io::Error::from_raw_os_error(libc::ESRCH))
+    }
 }
 
 /// The system call that a tracee is stopped at.

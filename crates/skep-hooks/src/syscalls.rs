@@ -1,37 +1,19 @@
-//! System calls by the names that the kernel's tracepoints and functions have.
+//! System calls by the names that the kernel's tracepoints and functions have, on this machine.
 
-/// (name, number, arguments)
+use skep_catalog::{Arch, syscalls};
+
 #[cfg(target_arch = "x86_64")]
-const CALLS: &[(&str, u32, u8)] = &[
-    ("read", 0, 3),
-    ("write", 1, 3),
-    ("close", 3, 1),
-    ("getpid", 39, 0),
-    ("clone", 56, 5),
-    ("fork", 57, 0),
-    ("vfork", 58, 0),
-    ("execve", 59, 3),
-    ("exit", 60, 1),
-    ("kill", 62, 2),
-    ("getppid", 110, 0),
-    ("setuid", 105, 1),
-    ("prctl", 157, 5),
-    ("rt_sigreturn", 15, 0),
-    ("pause", 34, 0),
-    ("nanosleep", 35, 2),
-    ("restart_syscall", 219, 0),
-    ("exit_group", 231, 1),
-    ("openat", 257, 4),
-    ("execveat", 322, 5),
-    ("clone3", 435, 2),
-];
+const ARCH: Arch = Arch::X86_64;
+#[cfg(target_arch = "aarch64")]
+const ARCH: Arch = Arch::Arm64;
 
-/// The number of the system call with this name.
-pub(crate) fn number(name: &str) -> Option<u32> {
-    CALLS.iter().find(|call| call.0 == name).map(|call| call.1)
+/// The number of the system call whose function has this name.
+pub(crate) fn number(function: &str) -> Option<u32> {
+    let named = |call: &&syscalls::Syscall| call.function_on(ARCH) == Some(function);
+    syscalls::all().iter().find(named)?.number(ARCH)
 }
 
 /// How many arguments the call has.
 pub(crate) fn arg_count(nr: u32) -> usize {
-    CALLS.iter().find(|call| call.1 == nr).map_or(6, |call| call.2.into())
+    syscalls::by_number(ARCH, nr).map_or(0, |call| call.args_on(ARCH).len())
 }
