@@ -18,6 +18,11 @@ pub(crate) fn run(syscall: &str, count: &str) -> Result<(), String> {
                 rustix::io::read(&zero, &mut buffer).map_err(|error| error.to_string())?;
             }
         }
+        "open" => {
+            for _ in 0..count {
+                std::fs::File::open("/dev/null").map_err(|error| error.to_string())?;
+            }
+        }
         other => return Err(format!("the loop has no system call {other}")),
     }
     println!("{}", started.elapsed().as_nanos() as f64 / count as f64);

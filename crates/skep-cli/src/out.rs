@@ -49,6 +49,10 @@ impl From<skep::Error> for Failure {
         let failure = Failure::new(error.to_string());
         match &error {
             skep::Error::Program { source, .. } => failure.detail(source.log.clone()),
+            skep::Error::Object(error) if error.kind == skep::object::ErrorKind::CoreRelocation => failure.help(
+                "CO-RE relocation is not there yet; --assume-local-layout takes every type to be laid out as in the object",
+            ),
+            skep::Error::Attach { .. } => failure.help("--program NAME loads and attaches only the programs you name"),
             _ => failure,
         }
     }

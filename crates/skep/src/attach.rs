@@ -45,10 +45,14 @@ pub fn attach_point(program: &LoadedProgram) -> Result<AttachPoint> {
         AttachTarget::Malformed { text, form } => {
             Err(refused(Errno::EINVAL, format!("'{text}' does not say where: it must have the form {form}")))
         }
-        AttachTarget::None => Err(refused(
-            Errno::EINVAL,
-            "the section's name does not say where to attach it; programs of this kind are attached by hand".into(),
-        )),
+        AttachTarget::None => {
+            let kind = program.kind.prog_type.map_or("these", |kind| kind.name());
+            let what = format!(
+                "{kind} programs attach to something that the section's name does not say (a device, a cgroup, a socket), \
+                 and that is not supported"
+            );
+            Err(refused(Errno::EOPNOTSUPP, what))
+        }
         _ => Err(refused(
             Errno::EOPNOTSUPP,
             "attaching programs of this kind is not supported; tracepoints, raw tracepoints and kprobes of system calls are"

@@ -69,3 +69,8 @@ pub fn open(path: impl AsRef<std::path::Path>) -> Result<Object> {
     let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     Ok(Object::parse(&bytes, &path.display().to_string())?)
 }
+
+/// The README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
