@@ -3,8 +3,10 @@
 
 mod cli;
 mod commands;
+mod elements;
 mod json;
 mod out;
+mod printer;
 
 use std::process::ExitCode;
 
