@@ -60,3 +60,32 @@ impl Seed {
         (mixed ^ (mixed >> 32)) as u32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys that count up, in each of their words, fall into buckets as by chance: of 2^16 in as many buckets no more than a
+    /// dozen together.
+    #[test]
+    fn counting_keys_are_spread() {
+        const BUCKETS: usize = 1 << 16;
+        for seed in [Seed::zero(), Seed::random(), Seed::random()] {
+            for (words, counting) in [(1, 0), (2, 0), (2, 1), (3, 0), (3, 2), (8, 5)] {
+                for shift in [0, 16, 48] {
+                    let mut buckets = vec![0u8; BUCKETS];
+                    for number in 0..BUCKETS as u64 {
+                        let mut key = vec![0; words];
+                        key[counting] = number << shift;
+                        buckets[seed.hash(&key) as usize % BUCKETS] += 1;
+                    }
+                    let most = buckets.iter().max().unwrap();
+                    assert!(
+                        *most <= 14,
+                        "{most} of {words} words together, word {counting} counting << {shift}"
+                    );
+                }
+            }
+        }
+    }
+}

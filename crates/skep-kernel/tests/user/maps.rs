@@ -61,8 +61,9 @@ fn operations() {
         let kernel = kernel();
         let fd = kernel.map_create(&of_type(fields[0])).unwrap();
         let storage = kernel.map(fd).unwrap();
-        let key = vec![1u8; 4];
-        let key = if storage.spec().key_size == 0 { &key[..0] } else { &1u32.to_ne_bytes()[..] };
+
+        let key = 1u32.to_ne_bytes();
+        let key = if storage.spec().key_size == 0 { &key[..0] } else { &key[..] };
         // As a descriptor, 0x01010101 is not open.
         let value = vec![1; storage.value_bytes()];
         let flags = fields[2].parse().unwrap();
