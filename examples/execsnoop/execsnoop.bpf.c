@@ -23,7 +23,7 @@ struct event {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
-	__type(key, __u32); // thread id
+	__type(key, __u32); // process id: a call that one thread begins returns in the thread that leads the process
 	__type(value, struct event);
 } pending SEC(".maps");
 
@@ -60,14 +60,13 @@ struct sys_exit_execve {
 SEC("tracepoint/syscalls/sys_enter_execve")
 int enter_execve(struct sys_enter_execve *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tid = (__u32)id, zero = 0, end = 0;
+	__u32 pid = bpf_get_current_pid_tgid() >> 32, zero = 0, end = 0;
 	struct event *e = bpf_map_lookup_elem(&scratch, &zero);
 	if (!e)
 		return 0;
 
 	__builtin_memset(e, 0, sizeof(*e));
-	e->pid = id >> 32;
+	e->pid = pid;
 	e->uid = (__u32)bpf_get_current_uid_gid();
 	for (int i = 0; i < MAX_ARGS && end <= ARGS_SIZE - ARG_SIZE; i++) {
 		const char *arg = 0;
@@ -82,15 +81,15 @@ int enter_execve(struct sys_enter_execve *ctx)
 		e->args_count++;
 	}
 	e->duration_ns = bpf_ktime_get_ns();
-	bpf_map_update_elem(&pending, &tid, e, BPF_ANY);
+	bpf_map_update_elem(&pending, &pid, e, BPF_ANY);
 	return 0;
 }
 
 SEC("tracepoint/syscalls/sys_exit_execve")
 int exit_execve(struct sys_exit_execve *ctx)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	struct event *e = bpf_map_lookup_elem(&pending, &tid);
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	struct event *e = bpf_map_lookup_elem(&pending, &pid);
 	if (!e)
 		return 0;
 
@@ -98,6 +97,6 @@ int exit_execve(struct sys_exit_execve *ctx)
 	e->duration_ns = bpf_ktime_get_ns() - e->duration_ns;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	bpf_ringbuf_output(&events, e, sizeof(*e), 0);
-	bpf_map_delete_elem(&pending, &tid);
+	bpf_map_delete_elem(&pending, &pid);
 	return 0;
 }

@@ -31,10 +31,7 @@ fn main() -> ExitCode {
         }
         Command::Man { folder } => man(&folder),
     };
-    result.unwrap_or_else(|error| {
-        out::error(&error);
-        ExitCode::FAILURE
-    })
+    result.unwrap_or_else(|failure| out::error(&failure))
 }
 
 /// Writes a page for every command.

@@ -1,9 +1,11 @@
 //! What people see: errors, notes, tables, colours.
 
 use std::fmt;
+use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+use skep::hooks::TraceError;
 
 /// Result of a command.
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
@@ -26,15 +28,22 @@ pub(crate) struct Failure {
     detail: String,
     /// What to try.
     help: Option<String>,
+    /// Exit status.
+    status: u8,
 }
 
 impl Failure {
     pub(crate) fn new(headline: impl Into<String>) -> Self {
-        Failure { headline: headline.into(), detail: String::new(), help: None }
+        Failure { headline: headline.into(), detail: String::new(), help: None, status: 1 }
     }
 
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
+        self
+    }
+
+    fn status(mut self, status: u8) -> Self {
+        self.status = status;
         self
     }
 
@@ -52,14 +61,17 @@ impl From<skep::Error> for Failure {
             skep::Error::Object(error) if error.kind == skep::object::ErrorKind::CoreRelocation => failure.help(
                 "CO-RE relocation is not there yet; --assume-local-layout takes every type to be laid out as in the object",
             ),
+            // As shells have it for commands that cannot be run.
+            skep::Error::Trace(TraceError::NotFound { .. }) => failure.status(127),
+            skep::Error::Trace(TraceError::NotExecutable { .. } | TraceError::Exec { .. }) => failure.status(126),
             skep::Error::Attach { .. } => failure.help("--program NAME loads and attaches only the programs you name"),
             _ => failure,
         }
     }
 }
 
-/// Prints why a command ended.
-pub(crate) fn error(failure: &Failure) {
+/// Prints why a command ended, and gives the exit status that says so.
+pub(crate) fn error(failure: &Failure) -> ExitCode {
     anstream::eprintln!("{ERROR}error{ERROR:#}: {}", failure.headline);
     for line in failure.detail.lines() {
         anstream::eprintln!("  {line}");
@@ -67,6 +79,7 @@ pub(crate) fn error(failure: &Failure) {
     if let Some(help) = &failure.help {
         anstream::eprintln!("{HELP}help{HELP:#}: {help}");
     }
+    ExitCode::from(failure.status)
 }
 
 /// Prints something worth knowing that ends nothing.
