@@ -40,11 +40,22 @@ pub fn write_assembly(assembly: &Assembly) -> Result<Vec<u8>> {
         Endian::Little => Endianness::Little,
         Endian::Big => Endianness::Big,
     };
+    check_names(assembly)?;
     let mut file = ElfWriter::new(BinaryFormat::Elf, Architecture::Bpf, endian);
     let sections = add_sections(&mut file, assembly);
     let symbols = add_symbols(&mut file, assembly, &sections);
     add_relocations(&mut file, assembly, &sections, &symbols)?;
     file.write().map_err(refused)
+}
+
+/// The names of a listing (`0 <name>:`) may have any character in them, and ELF ends a name at its first zero byte.
+fn check_names(assembly: &Assembly) -> Result<()> {
+    let sections = assembly.sections.iter().map(|section| &section.name);
+    let symbols = assembly.symbols.iter().map(|symbol| &symbol.name);
+    match sections.chain(symbols).find(|name| name.contains('\0')) {
+        Some(name) => Err(refused(format!("the name {name:?} has a zero byte in it"))),
+        None => Ok(()),
+    }
 }
 
 fn add_sections(file: &mut ElfWriter<'_>, assembly: &Assembly) -> Vec<SectionId> {
@@ -124,4 +135,16 @@ fn add_relocations(
 
 fn refused(reason: impl std::fmt::Display) -> ObjectError {
     ObjectError::new(ErrorKind::Elf, format!("cannot be written as ELF: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use skep_isa::asm::{Options, assemble};
+
+    #[test]
+    fn a_name_with_a_zero_byte_is_refused() {
+        let assembly = assemble("0 <a\0b>:\nexit\n", &Options::default()).unwrap();
+        let error = super::write_assembly(&assembly).unwrap_err();
+        assert_eq!(error.reason, "cannot be written as ELF: the name \"a\\0b\" has a zero byte in it");
+    }
 }
