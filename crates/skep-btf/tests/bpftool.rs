@@ -15,7 +15,7 @@ const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 fn run(tool: &str, args: &[&str]) -> Option<Output> {
     match Command::new(tool).args(args).output() {
         Err(e) if e.kind() == NotFound => {
-            eprintln!("skipped: {tool} is not installed");
+            skep_testing::skip!("{tool} is not installed");
             None
         }
         output => {
@@ -72,7 +72,7 @@ fn compare(btf: &Btf, file: &str) {
 #[test]
 fn kernel_btf() {
     let Ok(bytes) = std::fs::read(KERNEL) else {
-        eprintln!("skipped: {KERNEL} is not there");
+        skep_testing::skip!("{KERNEL} is not there");
         return;
     };
     let btf = Btf::parse(&bytes).unwrap();

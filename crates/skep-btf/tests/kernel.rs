@@ -48,7 +48,7 @@ fn may_load() -> bool {
     match load(&smallest.to_bytes()) {
         Ok(()) => true,
         Err((libc::EPERM | libc::ENOSYS, _)) => {
-            eprintln!("skipped: bpf(BPF_BTF_LOAD) is not permitted here");
+            skep_testing::skip!("bpf(BPF_BTF_LOAD) is not permitted here");
             false
         }
         Err(other) => panic!("the smallest BTF is refused: {other:?}"),
@@ -159,7 +159,7 @@ fn ty_len(ty: skep_btf::Type<'_>) -> usize {
 #[test]
 fn the_kernels_own_btf_is_valid() {
     let Ok(bytes) = std::fs::read("/sys/kernel/btf/vmlinux") else {
-        eprintln!("skipped: /sys/kernel/btf/vmlinux is not there");
+        skep_testing::skip!("/sys/kernel/btf/vmlinux is not there");
         return;
     };
     Btf::parse(&bytes).unwrap().validate().unwrap();

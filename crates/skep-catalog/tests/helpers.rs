@@ -129,7 +129,7 @@ fn only_helpers_with_a_map_argument_take_maps() {
 #[test]
 fn prototypes_agree_with_the_header() {
     let Ok(header) = std::fs::read_to_string("/usr/include/bpf/bpf_helper_defs.h") else {
-        eprintln!("skipped: no bpf/bpf_helper_defs.h");
+        skep_testing::skip!("no bpf/bpf_helper_defs.h");
         return;
     };
     let mut compared = 0;
@@ -154,7 +154,7 @@ fn prototypes_agree_with_the_header() {
 #[test]
 fn numbers_agree_with_the_header() {
     let Ok(header) = std::fs::read_to_string("/usr/include/linux/bpf.h") else {
-        eprintln!("skipped: no linux/bpf.h");
+        skep_testing::skip!("no linux/bpf.h");
         return;
     };
     let enumerators = |name: &str| -> Vec<(String, u32)> {

@@ -16,7 +16,7 @@ use skep_isa::{Endian, Insn, decode_slots, encode_slots, testing};
 fn installed(tools: &[&str]) -> bool {
     let missing = tools.iter().find(|tool| Command::new(tool).arg("--version").output().is_err());
     if let Some(tool) = missing {
-        eprintln!("skipped: {tool} is not installed");
+        skep_testing::skip!("{tool} is not installed");
     }
     missing.is_none()
 }

@@ -14,7 +14,7 @@ fn no_descriptor_stays_open() {
     let before = descriptors();
     let kernel = match LinuxKernel::new() {
         Ok(kernel) => kernel,
-        Err(error) => return eprintln!("skipped: {error}"),
+        Err(error) => return skep_testing::skip!("{error}"),
     };
     assert_eq!(descriptors(), before, "probing leaves nothing");
     let ring = kernel

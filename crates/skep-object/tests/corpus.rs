@@ -66,7 +66,7 @@ const MMAPABLE: u32 = 1 << 10;
 #[test]
 fn libbpf_reads_the_same() {
     if Command::new("bpftool").arg("version").output().is_err() {
-        eprintln!("skipped: bpftool is not installed");
+        skep_testing::skip!("bpftool is not installed");
         return;
     }
     let mut compared = 0;

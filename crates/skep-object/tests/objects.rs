@@ -58,7 +58,7 @@ fn programs_are_linked() {
 #[test]
 fn objects_are_current() {
     if Command::new("clang-19").arg("--version").output().is_err() {
-        eprintln!("skipped: clang-19 is not installed");
+        skep_testing::skip!("clang-19 is not installed");
         return;
     }
     let directory = path("");

@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn names_agree_with_the_header() {
         let Ok(header) = std::fs::read_to_string("/usr/include/linux/bpf.h") else {
-            eprintln!("skipped: no linux/bpf.h");
+            skep_testing::skip!("no linux/bpf.h");
             return;
         };
         let mut compared = 0;

@@ -45,12 +45,12 @@ fn owned(fd: i32) -> OwnedFd {
 }
 
 /// Whether this process may use `bpf(2)`; says so when not.
-pub(crate) fn available(test: &str) -> bool {
+pub(crate) fn available() -> bool {
     match (array(8), load(ProgramType::Xdp, &[], &[])) {
         // An empty program is refused for its size; whoever hears that may load programs.
         (Ok(_), Err(error)) if error.raw.raw_os_error() == Some(libc::E2BIG) => true,
         (Err(error), _) | (_, Err(LoadFailure { raw: error, .. })) => {
-            eprintln!("{test}: skipped, bpf(2) is refused: {error}");
+            skep_testing::skip!("bpf(2) is refused: {error}");
             false
         }
         (Ok(_), Ok(_)) => panic!("an empty program was loaded"),

@@ -511,7 +511,7 @@ fn every_instruction_gives_what_linux_gives() {
     cases.sequences(20_000);
     let cases = cases.list;
     assert!(cases.len() > 50_000, "{} cases", cases.len());
-    let on_linux = bpf::available("every_instruction_gives_what_linux_gives");
+    let on_linux = bpf::available();
     for batch in cases.chunks(BATCH) {
         let (insns, value) = program(batch);
         let ours = interpret(&insns, &value);

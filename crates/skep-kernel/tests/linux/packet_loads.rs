@@ -13,7 +13,7 @@ const LL_OFF: i32 = -0x20_0000;
 
 #[test]
 fn packet_loads_give_what_linux_gives() {
-    if !bpf::available("packet_loads_give_what_linux_gives") {
+    if !bpf::available() {
         return;
     }
     let mov = |dst, src| Insn::Alu { width: Width::W64, op: AluOp::Mov, dst, src };

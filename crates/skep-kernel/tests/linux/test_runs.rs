@@ -23,7 +23,7 @@ fn linux(answer: io::Result<Output>) -> Answer {
 
 /// Runs a program on all inputs on both sides.
 fn compare(test: &str, prog_type: ProgramType, text: &str, inputs: &[Input]) {
-    if !bpf::available(test) {
+    if !bpf::available() {
         return;
     }
     let insns = super::assemble(text);

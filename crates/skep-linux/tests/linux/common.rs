@@ -13,7 +13,7 @@ pub(crate) fn linux() -> Option<LinuxKernel> {
         Err(error) => {
             // Anything but a refusal is a failure.
             assert!(matches!(error.errno, Errno::EPERM | Errno::ENOSYS), "{error}");
-            eprintln!("skipped: {error}");
+            skep_testing::skip!("{error}");
             None
         }
     }

@@ -151,7 +151,7 @@ fn printk_lines_come_through_the_trace_pipe() {
     let Some(kernel) = linux() else { return };
     let mut pipe = match kernel.trace_pipe() {
         Ok(pipe) => pipe,
-        Err(error) if error.errno == Errno::EBUSY => return eprintln!("skipped: {error}"),
+        Err(error) if error.errno == Errno::EBUSY => return skep_testing::skip!("{error}"),
         Err(error) => panic!("{error}"),
     };
     // "n %d\n" on the stack, and an argument.

@@ -45,7 +45,7 @@ fn pins_keep_objects() {
         .lines()
         .any(|line| line.contains(" /sys/fs/bpf bpf "))
     {
-        eprintln!("skipped: no bpf file system at /sys/fs/bpf");
+        skep_testing::skip!("no bpf file system at /sys/fs/bpf");
         return;
     }
     let pin = Pin(format!("/sys/fs/bpf/skep_test_{}", std::process::id()).into());
