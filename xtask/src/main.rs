@@ -18,7 +18,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every check that a change must pass: formatting, lints, tests and doctests
+    /// Run every check that a change must pass: formatting, lints, documentation, tests and doctests
     Test {
         /// Install the tools that tests can use (clang-19, bpftool, strace, ...) first, where this user may
         #[arg(long)]
@@ -27,7 +27,7 @@ enum Command {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Check formatting and lints only
+    /// Check formatting, lints and documentation only
     Lint,
     /// Measure, and print tables of rows by engines
     Bench {
