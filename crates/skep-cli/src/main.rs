@@ -25,13 +25,18 @@ fn main() -> ExitCode {
         Command::Asm(args) => commands::asm::run(&args),
         Command::Disasm(args) => commands::disasm::run(&args),
         Command::Object(ObjectCommand::Show { file, json }) => commands::object::show(&file, json),
-        Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "skep", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completion { shell } => completion(shell),
         Command::Man { folder } => man(&folder),
     };
     result.unwrap_or_else(|failure| out::error(&failure))
+}
+
+/// Prints the completion script of a shell.
+fn completion(shell: clap_complete::Shell) -> out::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "skep", &mut script);
+    out::write(&script)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a page for every command.

@@ -1,6 +1,7 @@
 //! What people see: errors, notes, tables, colours.
 
 use std::fmt;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
@@ -68,6 +69,33 @@ impl From<skep::Error> for Failure {
             _ => failure,
         }
     }
+}
+
+/// Writes bytes to standard output, as they are.
+pub(crate) fn write(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// Prints text; its colours only where they are wanted.
+pub(crate) fn print(text: impl fmt::Display) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    written(out.write_all(text.to_string().as_bytes()).and_then(|()| out.flush()))
+}
+
+/// A reader that went away (`| head`) wants nothing more, and that is no error.
+fn written(result: std::io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a line.
+pub(crate) fn println(text: impl fmt::Display) -> Result<()> {
+    print(format_args!("{text}\n"))
 }
 
 /// Prints why a command ended, and gives the exit status that says so.

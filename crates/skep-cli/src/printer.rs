@@ -1,7 +1,6 @@
 //! What `skep run` prints while programs run and when they have ended.
 
 use std::collections::HashSet;
-use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value as Json, json};
@@ -13,7 +12,7 @@ use skep::{Event, Loaded, LoadedMap, Object};
 use crate::cli::RunArgs;
 use crate::elements::{self, Row};
 use crate::json;
-use crate::out::{BOLD, DIM, Failure, NAME, Result, note, table};
+use crate::out::{self, BOLD, DIM, Failure, NAME, Result, note, table};
 
 /// Prints what comes, from several threads, a line at a time.
 pub(crate) struct Printer {
@@ -50,9 +49,8 @@ impl Printer {
 
     fn line(&self, text: impl std::fmt::Display) {
         let _one_at_a_time = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut out = anstream::stdout().lock();
-        // A reader that went away (`| head`) wants nothing more; the command goes on.
-        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+        // The command goes on whatever becomes of its report.
+        let _ = out::println(text);
     }
 
     pub(crate) fn note(&self, text: impl std::fmt::Display) {

@@ -1,7 +1,7 @@
 //! `skep asm`: text to instructions.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -12,7 +12,7 @@ use skep::isa::{Endian, RawInsn, decode_slots};
 use crate::cli::{AsmArgs, AsmFormat, ByteOrder};
 use crate::commands::read_text;
 use crate::json;
-use crate::out::{Failure, Result};
+use crate::out::{self, Failure, Result};
 
 /// Instructions, if the text has them in one section, and nothing that only an object can hold.
 struct Code {
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &AsmArgs) -> Result<ExitCode> {
         None if matches!(args.format, AsmFormat::Elf | AsmFormat::Bin) && std::io::stdout().is_terminal() => {
             return Err(Failure::new("binary output does not go to a terminal").help("name a file with -o"));
         }
-        None => std::io::stdout().write_all(&output).map_err(|error| Failure::new(error.to_string()))?,
+        None => out::write(&output)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use skep::object::{CodeSection, Object};
 use crate::cli::{ByteOrder, Cpu, DisasmArgs};
 use crate::commands::read;
 use crate::json;
-use crate::out::{Failure, Result};
+use crate::out::{self, Failure, Result};
 
 /// First bytes of every ELF file.
 const ELF_MAGIC: &[u8] = b"\x7fELF";
@@ -31,12 +31,12 @@ pub(crate) fn run(args: &DisasmArgs) -> Result<ExitCode> {
     sections.retain(|section| !section.bytes.is_empty());
     if args.json {
         let sections: Vec<_> = sections.iter().map(describe).collect();
-        anstream::println!("{}", json!({ "file": name, "sections": sections }));
+        out::println(json!({ "file": name, "sections": sections }))?;
         return Ok(ExitCode::SUCCESS);
     }
     for section in &sections {
         if args.asm {
-            anstream::print!("{}", assembly(section)?);
+            out::print(assembly(section)?)?;
             continue;
         }
         let mut listing = section.listing();
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &DisasmArgs) -> Result<ExitCode> {
         if let Some(object) = &object {
             listing.notes = source_notes(object, section);
         }
-        anstream::print!("\nDisassembly of section {}:\n\n{listing}", section.name);
+        out::print(format_args!("\nDisassembly of section {}:\n\n{listing}", section.name))?;
     }
     Ok(ExitCode::SUCCESS)
 }

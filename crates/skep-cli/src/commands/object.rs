@@ -10,15 +10,15 @@ use skep::object::{
 };
 
 use crate::json;
-use crate::out::{BOLD, DIM, NAME, Result, note, table};
+use crate::out::{self, BOLD, DIM, NAME, Result, note, table};
 
 pub(crate) fn show(path: &Path, as_json: bool) -> Result<ExitCode> {
     let object = skep::open(path)?;
     if as_json {
-        anstream::println!("{}", describe(&object));
+        out::println(describe(&object))?;
         return Ok(ExitCode::SUCCESS);
     }
-    anstream::print!("{}", text(&object));
+    out::print(text(&object))?;
     object.warnings.iter().for_each(note);
     Ok(ExitCode::SUCCESS)
 }
