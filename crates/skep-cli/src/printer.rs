@@ -1,5 +1,6 @@
 //! What `skep run` prints while programs run and when they have ended.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -75,7 +76,7 @@ impl Printer {
     pub(crate) fn event(&self, event: Event<'_>) {
         match event {
             Event::Trace(line) if self.json => self.line(trace_json(line)),
-            Event::Trace(line) => self.line(line),
+            Event::Trace(line) => self.line(printable(line)),
             Event::Record { map, data } => {
                 let name = &self.object.maps[map].name;
                 let value = self.types[map].and_then(|id| self.btf()?.read_value(id, data).ok());
@@ -142,6 +143,15 @@ impl Printer {
 fn no_map(object: &Object, name: &str) -> Failure {
     let known = object.maps.iter().map(|map| map.name.clone()).collect::<Vec<_>>().join(", ");
     skep::Error::NoSuch { what: "map", name: name.to_owned(), known }.into()
+}
+
+/// A line that does nothing to a terminal but show itself: programs and process names are not to be trusted with more.
+fn printable(line: &str) -> Cow<'_, str> {
+    let harmless = |c: char| c == '\t' || !c.is_control();
+    if line.chars().all(harmless) {
+        return Cow::Borrowed(line);
+    }
+    line.chars().map(|c| if harmless(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
 }
 
 /// Bytes in groups, as people read them.
