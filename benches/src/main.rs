@@ -4,6 +4,7 @@
 //! round, so that a machine that changes its speed changes it for all; what counts is the ratio to the baseline.
 #![forbid(unsafe_code)]
 
+mod interp;
 mod report;
 mod tracee;
 mod tracer;
@@ -30,7 +31,7 @@ struct Cli {
 /// A table: its name and what fills it.
 type Table = (&'static str, fn(&mut Report) -> Result<(), String>);
 
-const TABLES: [Table; 1] = [("tracer", tracer::measure)];
+const TABLES: [Table; 2] = [("interp", interp::measure), ("tracer", tracer::measure)];
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
