@@ -29,6 +29,8 @@ const INFO_ENTRY: u8 = 1;
 const INFO_EXIT: u8 = 2;
 /// A syscall-stop, with `PTRACE_O_TRACESYSGOOD`.
 const SYSCALL_STOP: i32 = libc::SIGTRAP | 0x80;
+/// The result of a call before it is made: of one whose thread was killed in the stop at its entry.
+const NOT_MADE: u64 = -(libc::ENOSYS as i64) as u64;
 const CAP_SYS_PTRACE: u32 = 19;
 const CAP_SYS_ADMIN: u32 = 21;
 
@@ -374,6 +376,12 @@ impl Session {
     }
 
     fn on_syscall_exit(&mut self, tid: Tid) -> Result<(), TraceError> {
+        self.fire_syscall_exit(tid)?;
+        self.resume(tid, 0)
+    }
+
+    /// Fires what is attached to the end of the call that a stopped thread was in.
+    fn fire_syscall_exit(&mut self, tid: Tid) -> Result<(), TraceError> {
         let Some(task) = self.tasks.get_mut(&tid) else { return Ok(()) };
         let entry = task.in_syscall.take();
         if entry.is_none_or(|entry| self.table.wants_exit(entry.nr, entry.native)) {
@@ -386,7 +394,7 @@ impl Session {
             }
             self.table.syscall_exit(task, nr, native, &regs);
         }
-        self.resume(tid, 0)
+        Ok(())
     }
 
     /// A thread has created another, or a process.
@@ -476,10 +484,15 @@ impl Session {
         self.resume(pid, 0)
     }
 
-    /// A thread is exiting.
+    /// A thread is exiting. One that was killed does not stop at the end of the call that it was in, but the call has ended,
+    /// and in the kernel that is an event as ever; its registers are still those of that end.
     fn on_exit(&mut self, tid: Tid) -> Result<(), TraceError> {
-        if let Some(task) = self.tasks.get_mut(&tid) {
-            task.in_syscall = None;
+        let entry = self.tasks.get(&tid).and_then(|task| task.in_syscall);
+        if entry.is_some_and(|entry| !entry.never_returns())
+            && let Some(regs) = unless_gone(sys::registers(tid))?
+            && regs.ret() != NOT_MADE
+        {
+            self.fire_syscall_exit(tid)?;
         }
         self.fire_exit(tid);
         self.resume(tid, 0)

@@ -54,6 +54,16 @@ pub(crate) struct InSyscall {
     pub native: bool,
 }
 
+impl InSyscall {
+    /// Whether it is one of those that end the thread.
+    pub(crate) fn never_returns(self) -> bool {
+        // The numbers that 32-bit processes have for them.
+        let compat: &[u64] = if cfg!(target_arch = "aarch64") { &[1, 248] } else { &[1, 252] };
+        let native = [libc::SYS_exit as u64, libc::SYS_exit_group as u64];
+        if self.native { native.contains(&self.nr) } else { compat.contains(&self.nr) }
+    }
+}
+
 /// A traced thread.
 #[derive(Debug)]
 pub(crate) struct TracedTask {

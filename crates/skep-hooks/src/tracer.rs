@@ -36,6 +36,8 @@ impl Coverage {
         if coverage.syscalls != Traced::All {
             coverage.syscalls = Traced::These(numbers);
         }
+        // A thread that is killed in a system call does not stop at the call's end, only at its own.
+        coverage.exits |= coverage.syscalls != Traced::These(BTreeSet::new());
         coverage
     }
 

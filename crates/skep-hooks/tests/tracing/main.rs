@@ -361,10 +361,16 @@ fn an_interrupted_sleep_is_restarted() {
 }
 
 fn a_killed_command() {
-    let recorder = Recorder::new(&["tp/sched/sched_process_exit", "tp/syscalls/sys_exit_kill"]);
-    assert_eq!(recorder.trace("killed", &[]).unwrap(), Outcome::Signaled(libc::SIGKILL));
-    let events = recorder.events.lock().unwrap();
-    assert_eq!(events.iter().filter(|event| event.point == 0).count(), 1);
+    let names = ["tp/syscalls/sys_enter_kill", "tp/syscalls/sys_exit_kill", "tp/sched/sched_process_exit"];
+    // The call that kills has an end, as any other, also when nobody asks for the ends of threads.
+    for points in [&names[..], &names[..2]] {
+        let recorder = Recorder::new(points);
+        assert_eq!(recorder.trace("killed", &[]).unwrap(), Outcome::Signaled(libc::SIGKILL));
+        let events = recorder.events.lock().unwrap();
+        let seen: Vec<_> = events.iter().map(|event| names[event.point]).collect();
+        assert_eq!(seen, points);
+        assert_eq!(events[1].u64_at(16), 0, "kill succeeded");
+    }
 }
 
 fn children_killed_at_any_moment() {
@@ -606,7 +612,8 @@ fn what_is_offered() {
     let mut session = recorder.spawn("marks", &["1"]);
     assert_eq!(offers(EXIT), Some(Ok(())), "the filter covers it");
     assert_eq!(offers("tp/sched/sched_process_exec"), Some(Ok(())), "it is followed anyway");
-    for name in ["tp/syscalls/sys_enter_openat", "raw_tp/sys_enter", "tp/sched/sched_process_exit"] {
+    assert_eq!(offers("tp/sched/sched_process_exit"), Some(Ok(())), "a killed thread's call ends there");
+    for name in ["tp/syscalls/sys_enter_openat", "raw_tp/sys_enter"] {
         assert_eq!(offers(name).unwrap().unwrap_err().errno, Errno::EBUSY, "{name}");
     }
     session.run(&mut ignore).unwrap();
