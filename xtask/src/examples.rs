@@ -1,4 +1,4 @@
-//! The examples' objects: compiled from C by clang-19, committed, so that using them needs no compiler.
+//! The objects of the examples and of the tests' programs: compiled from C by clang-19, committed, so that using them needs no compiler.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::run::{Result, command, has, root, run};
 const CLANG: &str = "clang-19";
 const STRIP: &str = "llvm-strip-19";
 
-/// Rebuilds every example's object, or, with `check`, says which are not current.
+/// Rebuilds every example's and test program's object, or, with `check`, says which are not current.
 pub(crate) fn build(check: bool) -> Result {
     if !has(CLANG) || !has(STRIP) {
         return Err(format!(
@@ -39,19 +39,28 @@ pub(crate) fn build(check: bool) -> Result {
     Err(format!("not what {CLANG} makes of the source now: {}; run `cargo xtask examples`", stale.join(", ")))
 }
 
-/// The sources, relative to nothing: `examples/NAME/NAME.bpf.c`.
+/// The sources: `examples/NAME/NAME.bpf.c`, and `*.bpf.c` in the `tests/programs` of every crate.
 fn sources() -> Result<Vec<PathBuf>> {
     let mut sources = Vec::new();
-    let folders = fs::read_dir(root().join("examples")).map_err(|error| format!("examples: {error}"))?;
-    for folder in folders {
-        let folder = folder.map_err(|error| format!("examples: {error}"))?;
-        let source = folder.path().join(format!("{}.bpf.c", folder.file_name().to_string_lossy()));
-        if source.is_file() {
-            sources.push(source);
+    for folder in entries(&root().join("examples"))? {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        sources.push(folder.join(format!("{name}.bpf.c")));
+    }
+    for of_crate in entries(&root().join("crates"))? {
+        let programs = of_crate.join("tests/programs");
+        if programs.is_dir() {
+            sources.extend(entries(&programs)?);
         }
     }
+    sources.retain(|source| source.is_file() && source.to_string_lossy().ends_with(".bpf.c"));
     sources.sort();
     Ok(sources)
+}
+
+/// What is in a folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| format!("{}: {error}", folder.display());
+    fs::read_dir(folder).map_err(failed)?.map(|entry| Ok(entry.map_err(failed)?.path())).collect()
 }
 
 /// Compiles one source. Run in its folder and with its bare name, so that no path of this machine gets into the object.
@@ -66,4 +75,26 @@ fn compile(source: &Path, object: &Path) -> Result {
     run(&mut clang)?;
     // DWARF is of no use to a loader; BTF stays.
     run(command(STRIP).arg("-g").arg(object))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_object_is_what_its_source_compiles_to() {
+        if has(CLANG) && has(STRIP) {
+            build(true).unwrap();
+        } else {
+            skep_testing::skip!("{CLANG} and {STRIP} are not installed");
+        }
+    }
+
+    #[test]
+    fn sources_are_those_of_examples_and_of_tests() {
+        let sources = sources().unwrap();
+        for source in ["examples/hello/hello.bpf.c", "crates/skep/tests/programs/events.bpf.c"] {
+            assert!(sources.contains(&root().join(source)), "{source}");
+        }
+    }
 }

@@ -38,7 +38,7 @@ enum Command {
         #[arg(long)]
         json: Option<String>,
     },
-    /// Rebuild the objects of the examples with clang-19
+    /// Rebuild the objects of the examples and of the tests' programs with clang-19
     Examples {
         /// Change nothing; fail if a committed object is not what its source compiles to
         #[arg(long)]

@@ -1,10 +1,11 @@
 //! A kernel together with what makes its events happen.
 
 use std::fmt;
-use std::process::{Child, Command as HostCommand, ExitStatus};
+use std::io;
+use std::process::{Child, Command as HostCommand, ExitStatus, Stdio as HostStdio};
 use std::sync::Arc;
 
-use skep_hooks::{Command, Notice, Outcome, Session, StopHandle, TraceError, Tracer};
+use skep_hooks::{Command, Notice, Outcome, Session, Stdio, StopHandle, TraceError, Tracer};
 use skep_kernel::{EventSource, Fault, Kernel, UserKernel};
 use skep_linux::LinuxKernel;
 
@@ -60,10 +61,8 @@ impl System {
         if let Some((_, tracer)) = &self.user {
             return Ok(Process(Inner::Traced(Box::new(tracer.spawn(command)?))));
         }
-        let mut host = HostCommand::new(&command.program);
-        host.args(&command.args);
-        let child =
-            host.spawn().map_err(|source| TraceError::Exec { program: command.program.clone(), source })?;
+        let failed = |source| TraceError::Exec { program: command.program.clone(), source };
+        let child = host_command(command).and_then(|mut host| host.spawn()).map_err(failed)?;
         Ok(Process(Inner::Plain(child)))
     }
 
@@ -131,6 +130,27 @@ impl Process {
             }
         }
     }
+}
+
+/// The same command as the standard library starts it.
+fn host_command(command: &Command) -> io::Result<HostCommand> {
+    let stream = |stdio: &Stdio| {
+        Ok::<_, io::Error>(match stdio {
+            Stdio::Inherit => HostStdio::inherit(),
+            Stdio::Null => HostStdio::null(),
+            Stdio::Fd(fd) => fd.try_clone()?.into(),
+        })
+    };
+    let mut host = HostCommand::new(&command.program);
+    host.args(&command.args);
+    host.stdin(stream(&command.stdin)?).stdout(stream(&command.stdout)?).stderr(stream(&command.stderr)?);
+    if let Some(env) = &command.env {
+        host.env_clear().envs(env.iter().map(|(name, value)| (name, value)));
+    }
+    if let Some(cwd) = &command.cwd {
+        host.current_dir(cwd);
+    }
+    Ok(host)
 }
 
 fn outcome(status: ExitStatus) -> Outcome {
