@@ -69,6 +69,8 @@ fn observed(begin: &OsString) -> ExitCode {
     );
     assert_eq!(shell("(exec /bin/sh -c 'echo hello > /dev/null'); exec /bin/sh -c 'exit 4'").code(), Some(4));
     assert_eq!(shell("kill -9 $$").code(), None);
+    assert_eq!(shell("kill -15 $$").code(), None);
+    assert_eq!(shell("trap 'echo trapped > /dev/null' USR1; kill -USR1 $$; exit 9").code(), Some(9));
     let itself = std::env::current_exe().unwrap();
     assert_eq!(HostCommand::new(itself).arg("exec-in-a-thread").status().unwrap().code(), Some(5));
     let script = std::env::var_os(SCRIPT).unwrap();
@@ -163,7 +165,7 @@ const RAW: [(&str, Word); 9] = [
 ];
 const EXIT: [(&str, Word); 2] = [("nr", Plain), ("ret", Ret)];
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 17] = [
     Kind {
         name: "sys_enter_openat",
         words: &[("nr", Plain), ("dfd", Plain), ("filename", Plain), ("flags", Plain), ("mode", Plain)],
@@ -194,12 +196,29 @@ const KINDS: [Kind; 13] = [
     Kind { name: "sched_process_exit", words: &[("pid", Id), ("prio", Plain), ("group_dead", Plain)] },
     Kind { name: "raw sys_enter", words: &RAW },
     Kind { name: "raw sys_exit", words: &RAW },
+    Kind {
+        name: "raw_syscalls sys_enter",
+        words: &[
+            ("id", Plain),
+            ("args[0]", Plain),
+            ("args[1]", Plain),
+            ("args[2]", Plain),
+            ("args[3]", Plain),
+            ("args[4]", Plain),
+            ("args[5]", Plain),
+        ],
+    },
+    Kind { name: "raw_syscalls sys_exit", words: &EXIT },
+    Kind { name: "raw sched_process_exec", words: &[("old_pid", Id)] },
+    Kind { name: "raw sched_process_exit", words: &[("group_dead", Plain)] },
 ];
 const FORK: u32 = 10;
 /// Which of its words is the id of the new thread.
 const FORK_CHILD: usize = 3;
 const RAW_ENTER: u32 = 12;
 const RAW_EXIT: u32 = 13;
+const ANY_ENTER: u32 = 14;
+const ANY_EXIT: u32 = 15;
 
 /// System calls that another thread's or process's end reaches at one moment or another: whether they are made, and
 /// what they give, depends on time on any kernel.
@@ -209,8 +228,6 @@ const RETURN_IDS: [&str; 8] =
     ["getpid", "getppid", "gettid", "set_tid_address", "clone", "clone3", "fork", "vfork"];
 /// How the line of a path that could not be read ends: with `EFAULT`.
 const UNREAD: &str = r#" text="" (-14)"#;
-/// Where the arguments of a system call begin in a raw record, and how many there are.
-const RAW_ARGS: std::ops::Range<usize> = 3..7;
 
 /// Numbers in the order of their first appearance.
 #[derive(Default)]
@@ -240,11 +257,16 @@ fn normalized(records: &[Record]) -> Vec<String> {
 
 /// A record as text, unless whether it is there depends on time.
 fn describe(record: &Record, threads: &mut Names, own: &mut Names) -> Option<String> {
-    let raw = record.kind == RAW_ENTER || record.kind == RAW_EXIT;
-    let nr = if raw { record.words[1] } else { record.words[0] };
+    // Which word is the number, whether every call is seen there, and where its arguments are.
+    let (nr, every, args) = match record.kind {
+        RAW_ENTER | RAW_EXIT => (record.words[1], true, 3..7),
+        ANY_ENTER => (record.words[0], true, 1..7),
+        ANY_EXIT => (record.words[0], true, 0..0),
+        _ => (record.words[0], false, 0..0),
+    };
     let call = u32::try_from(nr).ok().and_then(|nr| syscalls::by_number(Arch::X86_64, nr));
     // One that has no number is the return of a signal handler.
-    if raw && call.is_none_or(|call| RACING.contains(&call.name)) {
+    if every && call.is_none_or(|call| RACING.contains(&call.name)) {
         return None;
     }
     let returns_id = call.is_some_and(|call| RETURN_IDS.contains(&call.name));
@@ -252,8 +274,8 @@ fn describe(record: &Record, threads: &mut Names, own: &mut Names) -> Option<Str
     let (tgid, tid) = (threads.number(record.tgid.into()), threads.number(record.tid.into()));
     let mut line = format!("{}: {tgid}/{tid} {:x} {}", kind.name, record.uid_gid, record.comm);
     for (index, ((name, what), &value)) in kind.words.iter().zip(&record.words).enumerate() {
-        let arg = call.filter(|_| raw && RAW_ARGS.contains(&index));
-        let arg = arg.map(|call| call.args.get(index - RAW_ARGS.start).map(|(_, c_type)| *c_type));
+        let arg = call.filter(|_| args.contains(&index));
+        let arg = arg.map(|call| call.args.get(index - args.start).map(|(_, c_type)| *c_type));
         if arg == Some(None) {
             // Registers that hold no argument hold what they happen to.
             continue;

@@ -22,6 +22,10 @@ enum kind {
 	PROCESS_EXIT,
 	RAW_ENTER,
 	RAW_EXIT,
+	ANY_ENTER,
+	ANY_EXIT,
+	RAW_PROCESS_EXEC,
+	RAW_PROCESS_EXIT,
 };
 
 struct event {
@@ -117,6 +121,44 @@ int raw_exit(struct bpf_raw_tracepoint_args *ctx)
 }
 
 // Layouts of /sys/kernel/tracing/events/*/format.
+
+struct any_enter {
+	__u64 common;
+	__s64 id;
+	__u64 args[6];
+};
+
+struct any_exit {
+	__u64 common;
+	__s64 id;
+	__s64 ret;
+};
+
+SEC("tracepoint/raw_syscalls/sys_enter")
+int any_enter(struct any_enter *ctx)
+{
+	struct event *e = start(ANY_ENTER);
+	if (!e)
+		return 0;
+	e->words[0] = ctx->id;
+#pragma unroll
+	for (int i = 0; i < 6; i++)
+		e->words[i + 1] = ctx->args[i];
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+SEC("tracepoint/raw_syscalls/sys_exit")
+int any_exit(struct any_exit *ctx)
+{
+	struct event *e = start(ANY_EXIT);
+	if (!e)
+		return 0;
+	e->words[0] = ctx->id;
+	e->words[1] = ctx->ret;
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
 
 struct sys_enter {
 	__u64 common;
@@ -289,6 +331,30 @@ int process_exit(struct process_exit *ctx)
 	e->words[0] = ctx->pid;
 	e->words[1] = ctx->prio;
 	e->words[2] = ctx->group_dead;
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+// Behind the tracepoints' programs: the user target runs those of processes' raw tracepoints last.
+
+SEC("raw_tp/sched_process_exec")
+int raw_process_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct event *e = start(RAW_PROCESS_EXEC);
+	if (!e)
+		return 0;
+	e->words[0] = ctx->args[1];
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+SEC("raw_tp/sched_process_exit")
+int raw_process_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct event *e = start(RAW_PROCESS_EXIT);
+	if (!e)
+		return 0;
+	e->words[0] = ctx->args[1];
 	bpf_ringbuf_submit(e, 0);
 	return 0;
 }
