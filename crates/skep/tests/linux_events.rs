@@ -23,6 +23,8 @@ use skep_testing::skip;
 
 /// Compiled from `programs/events.bpf.c`.
 const OBJECT: &[u8] = include_bytes!("programs/events.bpf.o");
+/// For whom wants to look: a folder into which everything that each kernel saw is written.
+const DUMP: &str = "SKEP_EVENTS_DUMP";
 /// Set for the command that is observed: the path whose opening begins the recording, without its final zero.
 const BEGIN: &str = "SKEP_EVENTS_BEGIN";
 /// For the command: an executable script whose name is longer than a thread's name can be, and which exits with 6.
@@ -461,13 +463,10 @@ fn user_and_linux_see_the_same_events() -> Result<(), Failed> {
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
     let linux = watch(&linux, &script);
     let user = watch(&System::user(), &script);
-    if let Some(folder) = option_env!("SKEP_EVENTS_DUMP") {
-        std::fs::write(format!("{folder}/linux.txt"), linux.events.join("\n"))?;
-        std::fs::write(format!("{folder}/user.txt"), user.events.join("\n"))?;
-        std::fs::write(
-            format!("{folder}/trace.txt"),
-            [linux.trace.join("\n"), user.trace.join("\n")].join("\n"),
-        )?;
+    if let Some(folder) = std::env::var_os(DUMP).map(PathBuf::from) {
+        for (name, seen) in [("user", &user), ("linux", &linux)] {
+            std::fs::write(folder.join(name), [seen.events.join("\n"), seen.trace.join("\n")].join("\n"))?;
+        }
     }
     assert!(linux.events.len() > 200, "the command did something: {} events", linux.events.len());
     match difference(&user.events, &linux.events).or_else(|| difference(&user.trace, &linux.trace)) {
