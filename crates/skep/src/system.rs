@@ -61,7 +61,10 @@ impl System {
         if let Some((_, tracer)) = &self.user {
             return Ok(Process(Inner::Traced(Box::new(tracer.spawn(command)?))));
         }
-        let failed = |source| TraceError::Exec { program: command.program.clone(), source };
+        let failed = |source: io::Error| match (source.kind(), command.program.clone()) {
+            (io::ErrorKind::NotFound, program) => TraceError::NotFound { program },
+            (_, program) => TraceError::Exec { program, source },
+        };
         let child = host_command(command).and_then(|mut host| host.spawn()).map_err(failed)?;
         Ok(Process(Inner::Plain(child)))
     }
