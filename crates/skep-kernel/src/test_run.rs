@@ -52,6 +52,19 @@ impl Program {
     /// The errno of Linux for the same input: `EINVAL` for input that the program type does not take, `ENOSPC` when the
     /// output does not fit, `ENOTSUPP` for program types without test runs. `EFAULT` when the program faulted.
     pub fn test_run(&self, run: &TestRun, task: &dyn Task) -> Result<TestRunResult> {
+        self.test_run_with(run, task, &RunOptions::default())
+    }
+
+    /// [`Program::test_run`] with a budget for each repetition and a stop flag.
+    ///
+    /// # Errors
+    /// As [`Program::test_run`].
+    pub fn test_run_with(
+        &self,
+        run: &TestRun,
+        task: &dyn Task,
+        options: &RunOptions<'_>,
+    ) -> Result<TestRunResult> {
         match self.prog_type() {
             ProgramType::SocketFilter
             | ProgramType::SchedCls
@@ -59,14 +72,14 @@ impl Program {
             | ProgramType::CgroupSkb
             | ProgramType::LwtIn
             | ProgramType::LwtOut
-            | ProgramType::LwtXmit => self.test_run_skb(run, task),
-            ProgramType::Xdp => self.test_run_xdp(run, task),
+            | ProgramType::LwtXmit => self.test_run_skb(run, task, options),
+            ProgramType::Xdp => self.test_run_xdp(run, task, options),
             ProgramType::RawTracepoint | ProgramType::RawTracepointWritable => {
-                self.test_run_raw_tp(run, task)
+                self.test_run_raw_tp(run, task, options)
             }
-            ProgramType::Syscall => self.test_run_syscall(run, task),
+            ProgramType::Syscall => self.test_run_syscall(run, task, options),
             ProgramType::Tracepoint | ProgramType::Kprobe | ProgramType::PerfEvent => {
-                self.test_run_event(run, task)
+                self.test_run_event(run, task, options)
             }
             other => {
                 refuse(Errno::ENOTSUPP, format!("programs of type {} have no test run", other.uapi_name()))
@@ -79,23 +92,28 @@ impl Program {
         &self,
         run: &TestRun,
         task: &dyn Task,
+        options: &RunOptions<'_>,
         ctx: &mut [u8],
         mut packet: Option<&mut Packet>,
     ) -> Result<(u32, Duration)> {
         let times = run.repeat.max(1);
-        let options = RunOptions::default();
         let start = Instant::now();
         let mut retval = 0;
         for _ in 0..times {
             let mut context = RunContext { cpu: run.cpu, task, ctx, kernel_memory: &[], cookie: 0 };
             retval = self
-                .run_packet(&mut context, packet.as_deref_mut(), &options)
+                .run_packet(&mut context, packet.as_deref_mut(), options)
                 .map_err(|fault| faulted(&fault))?;
         }
         Ok((retval as u32, start.elapsed() / times))
     }
 
-    fn test_run_skb(&self, run: &TestRun, task: &dyn Task) -> Result<TestRunResult> {
+    fn test_run_skb(
+        &self,
+        run: &TestRun,
+        task: &dyn Task,
+        options: &RunOptions<'_>,
+    ) -> Result<TestRunResult> {
         if run.flags != 0 || run.cpu != 0 {
             return refuse(Errno::EINVAL, "test runs of packet programs take no flags and no CPU");
         }
@@ -112,7 +130,7 @@ impl Program {
             packet.meta = packet.start;
         }
         fill_sk_buff(ctx, given, &run.data_in, packet.end - packet.start)?;
-        let (retval, duration) = self.repeat(run, task, ctx, Some(&mut packet))?;
+        let (retval, duration) = self.repeat(run, task, options, ctx, Some(&mut packet))?;
         if !at_link_layer {
             // Linux gives the link-layer header back as zeroes.
             packet.start -= ETH_HLEN;
@@ -126,7 +144,12 @@ impl Program {
         Ok(TestRunResult { retval, data_out, ctx_out, duration })
     }
 
-    fn test_run_xdp(&self, run: &TestRun, task: &dyn Task) -> Result<TestRunResult> {
+    fn test_run_xdp(
+        &self,
+        run: &TestRun,
+        task: &dyn Task,
+        options: &RunOptions<'_>,
+    ) -> Result<TestRunResult> {
         if run.flags != 0 || run.cpu != 0 {
             return refuse(
                 Errno::EINVAL,
@@ -140,7 +163,7 @@ impl Program {
         let metadata = if given { check_xdp_md(ctx, run.data_in.len())? } else { 0 };
         let mut packet = Packet::new(&run.data_in, HEADROOM, metadata, true);
         put(ctx, &XDP_MD, "ingress_ifindex", LOOPBACK);
-        let (retval, duration) = self.repeat(run, task, ctx, Some(&mut packet))?;
+        let (retval, duration) = self.repeat(run, task, options, ctx, Some(&mut packet))?;
         let data_out = output(packet.buffer.get(packet.meta..packet.end), run.data_out_size, "packet")?;
         put(ctx, &XDP_MD, "data_meta", 0);
         put(ctx, &XDP_MD, "data", (packet.start - packet.meta) as u32);
@@ -151,7 +174,12 @@ impl Program {
         Ok(TestRunResult { retval, data_out, ctx_out, duration })
     }
 
-    fn test_run_raw_tp(&self, run: &TestRun, task: &dyn Task) -> Result<TestRunResult> {
+    fn test_run_raw_tp(
+        &self,
+        run: &TestRun,
+        task: &dyn Task,
+        options: &RunOptions<'_>,
+    ) -> Result<TestRunResult> {
         let unwanted = !run.data_in.is_empty() || run.data_out_size != 0 || run.ctx_out_size != 0;
         if unwanted || run.repeat != 0 {
             return refuse(
@@ -166,11 +194,16 @@ impl Program {
             return refuse(Errno::EINVAL, format!("{} bytes are more than 12 arguments", run.ctx_in.len()));
         }
         let mut ctx = run.ctx_in.clone();
-        let (retval, _) = self.repeat(run, task, &mut ctx, None)?;
+        let (retval, _) = self.repeat(run, task, options, &mut ctx, None)?;
         Ok(TestRunResult { retval, ..TestRunResult::default() })
     }
 
-    fn test_run_syscall(&self, run: &TestRun, task: &dyn Task) -> Result<TestRunResult> {
+    fn test_run_syscall(
+        &self,
+        run: &TestRun,
+        task: &dyn Task,
+        options: &RunOptions<'_>,
+    ) -> Result<TestRunResult> {
         let unwanted = !run.data_in.is_empty() || run.data_out_size != 0 || run.ctx_out_size != 0;
         if unwanted || run.repeat != 0 || run.flags != 0 {
             return refuse(Errno::EINVAL, "test runs of syscall programs take a context and nothing else");
@@ -182,17 +215,22 @@ impl Program {
             );
         }
         let mut ctx = run.ctx_in.clone();
-        let (retval, duration) = self.repeat(run, task, &mut ctx, None)?;
+        let (retval, duration) = self.repeat(run, task, options, &mut ctx, None)?;
         Ok(TestRunResult { retval, data_out: Vec::new(), ctx_out: ctx, duration })
     }
 
     /// Programs on events, on the bytes of an event: an extension, Linux answers `ENOTSUPP`.
-    fn test_run_event(&self, run: &TestRun, task: &dyn Task) -> Result<TestRunResult> {
+    fn test_run_event(
+        &self,
+        run: &TestRun,
+        task: &dyn Task,
+        options: &RunOptions<'_>,
+    ) -> Result<TestRunResult> {
         if !run.data_in.is_empty() || run.data_out_size != 0 || run.ctx_out_size != 0 || run.flags != 0 {
             return refuse(Errno::EINVAL, "test runs of programs on events take a context and nothing else");
         }
         let mut ctx = run.ctx_in.clone();
-        let (retval, duration) = self.repeat(run, task, &mut ctx, None)?;
+        let (retval, duration) = self.repeat(run, task, options, &mut ctx, None)?;
         Ok(TestRunResult { retval, duration, ..TestRunResult::default() })
     }
 }

@@ -95,13 +95,18 @@ impl TraceBuffer {
     }
 }
 
+/// What keeping a line takes: empty ones take memory too.
+fn held_bytes(line: &str) -> usize {
+    line.len() + size_of::<Box<str>>()
+}
+
 impl State {
     fn push(&mut self, line: &str, limit: usize) {
-        self.bytes += line.len();
+        self.bytes += held_bytes(line);
         self.lines.push_back(line.into());
         while self.bytes > limit && self.lines.len() > 1 {
             if let Some(lost) = self.lines.pop_front() {
-                self.bytes -= lost.len();
+                self.bytes -= held_bytes(&lost);
                 self.first += 1;
             }
         }
@@ -206,6 +211,17 @@ mod tests {
         let lines = drain(&mut reader);
         assert_eq!(lines[0], "CPU:0 [LOST 8 EVENTS]");
         assert!(lines[1].ends_with("line 8") && lines[2].ends_with("line 9") && lines.len() == 3);
+    }
+
+    #[test]
+    fn empty_lines_take_room_too() {
+        let buffer = Arc::new(TraceBuffer::with_limit(1000));
+        let _reader = buffer.reader();
+        for _ in 0..100 {
+            print(&buffer, &"\n".repeat(1000));
+        }
+        let held = buffer.lock().lines.len();
+        assert!(held < 100, "{held} lines in 1000 bytes");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use skep_catalog::{Helper, ProgramType};
+use skep_catalog::{Helper, MapType, ProgramType};
 use skep_isa::RawInsn;
 use skep_isa::asm::{self, Options};
 use skep_kernel::{
@@ -216,6 +216,41 @@ fn a_lock_that_nobody_releases_does_not_hang_a_run() {
     assert_eq!(map.lookup(&[0; 4], 0).unwrap(), [0; 16]);
     map.update(&[0; 4], &[1; 16], 0).unwrap();
     assert_eq!(run(&format!("{lock}{unlock}r0 = 1\nexit")), Err(FaultKind::Budget(10_000)));
+}
+
+#[test]
+fn a_callback_that_ended_in_another_program_is_called_again_in_its_own() {
+    let array = MapSpec { map_type: MapType::ProgArray, ..MapSpec::default() };
+    let (programs, counter) =
+        (skep_maps::create(&array).unwrap(), skep_maps::create(&MapSpec::default()).unwrap());
+    let other = Arc::new(try_load(ProgramType::Kprobe, "r0 = 0\nexit", &[], Vec::new()).unwrap());
+    programs.prog_array().unwrap().set(0, other.slot(1, Arc::new(()))).unwrap();
+    let text = "
+            r1 = 3
+            r2 = subprog[body] ll
+            r3 = 0
+            r4 = 0
+            call loop
+            exit
+    body:   *(u32 *)(r10 - 4) = 0
+            r1 = map[idx:1] ll
+            r2 = r10
+            r2 += -4
+            call map_lookup_elem
+            if r0 == 0 goto out
+            r1 = *(u32 *)(r0 + 0)
+            r1 += 1
+            *(u32 *)(r0 + 0) = r1
+            r1 = 0
+            r2 = map[idx:0] ll
+            r3 = 0
+            call tail_call
+    out:    r0 = 1
+            exit";
+    let program = try_load(ProgramType::Kprobe, text, &[&programs, &counter], Vec::new()).unwrap();
+    let mut context = RunContext { cpu: 0, task: &User, ctx: &mut [], kernel_memory: &[], cookie: 0 };
+    assert_eq!(program.run(&mut context), Ok(3));
+    assert_eq!(counter.lookup(&[0; 4], 0).unwrap(), 3u32.to_ne_bytes());
 }
 
 #[test]

@@ -210,6 +210,27 @@ impl Map for ArrayMap {
         Ok(self.spec.max_entries)
     }
 
+    fn walk(
+        &self,
+        cpu: u32,
+        from: u64,
+        places: u32,
+        each: &mut dyn FnMut(NonNull<u8>, NonNull<u8>),
+    ) -> Result<Option<u64>, MapError> {
+        let cpu = if self.percpu() { cpu } else { 0 };
+        if cpu >= self.cpus {
+            return Err(MapError::OutOfRange);
+        }
+        let end = from.saturating_add(u64::from(places)).min(u64::from(self.spec.max_entries));
+        for index in from..end {
+            let mut key = index as u32;
+            if let Some(value) = NonNull::new(self.value(cpu, key)) {
+                each(NonNull::from(&mut key).cast(), value);
+            }
+        }
+        Ok((end < u64::from(self.spec.max_entries)).then_some(end))
+    }
+
     fn value_at(&self, addr: usize) -> Option<ValueRegion> {
         let offset = addr.checked_sub(self.values.as_ptr() as usize)?;
         if offset >= self.cpu_stride * self.cpus as usize {

@@ -571,6 +571,35 @@ impl Map for HashMap {
         Ok(count)
     }
 
+    fn walk(
+        &self,
+        cpu: u32,
+        from: u64,
+        places: u32,
+        each: &mut dyn FnMut(NonNull<u8>, NonNull<u8>),
+    ) -> Result<Option<u64>, MapError> {
+        if cpu >= self.spec.possible_cpus && self.values.is_some() {
+            return Err(MapError::OutOfRange);
+        }
+        let end = from.saturating_add(u64::from(places)).min(u64::from(self.mask) + 1);
+        let mut records = Vec::new();
+        for number in from..end {
+            let bucket = self.bucket(number as u32);
+            if bucket.head.load(Ordering::Relaxed) == 0 {
+                continue;
+            }
+            self.records_in(bucket, &mut records);
+            for record in &records {
+                let pointers =
+                    NonNull::new(self.key_ptr(*record)).zip(NonNull::new(self.value_ptr(*record, cpu)));
+                if let Some((key, value)) = pointers {
+                    each(key, value);
+                }
+            }
+        }
+        Ok((end <= u64::from(self.mask)).then_some(end))
+    }
+
     fn value_at(&self, addr: usize) -> Option<ValueRegion> {
         let start = match &self.values {
             None => self.records.record_at(addr)? + self.value_offset,

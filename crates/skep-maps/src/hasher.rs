@@ -3,6 +3,7 @@
 //! Words are mixed by multiplication to 128 bits and folding of the halves, with secret numbers added to both factors.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::OnceLock;
 
 /// The secret of one map.
 #[derive(Clone, Copy)]
@@ -33,9 +34,11 @@ impl Seed {
         Seed { first: number(1) ^ PI[0], second: number(2) ^ PI[1] }
     }
 
-    /// The seed of maps with `BPF_F_ZERO_SEED`.
-    pub(crate) const fn zero() -> Seed {
-        Seed { first: PI[0], second: PI[1] }
+    /// The seed of maps with `BPF_F_ZERO_SEED`: all of this process agree on the order of their elements. It is no number that
+    /// others know, for with one a program could put all its keys into the same bucket and make every step a long one.
+    pub(crate) fn zero() -> Seed {
+        static SHARED: OnceLock<Seed> = OnceLock::new();
+        *SHARED.get_or_init(Seed::random)
     }
 
     /// Hash of a key: its words, the last one filled up with zeroes. Keys of one map all have the same length.

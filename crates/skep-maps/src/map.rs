@@ -154,6 +154,23 @@ pub trait Map: Send + Sync {
         Err(MapError::NotSupported)
     }
 
+    /// [`Map::for_each`] in parts, for walks that do other things in between: hands out the elements at some `places` places of
+    /// the map from position `from` on, which is 0 at first, and answers where the walk goes on; None at its end. A place
+    /// without an element counts too.
+    ///
+    /// # Errors
+    /// As [`Map::for_each`].
+    fn walk(
+        &self,
+        cpu: u32,
+        from: u64,
+        places: u32,
+        each: &mut dyn FnMut(NonNull<u8>, NonNull<u8>),
+    ) -> Result<Option<u64>> {
+        let _ = (cpu, from, places, each);
+        Err(MapError::NotSupported)
+    }
+
     /// The value that an address lies in, of an element that is in use or may come into use: what a program may access
     /// through a value pointer. None for every other address. Takes time logarithmic in `max_entries` at most.
     fn value_at(&self, addr: usize) -> Option<ValueRegion> {

@@ -272,6 +272,17 @@ fn iterate(map: &dyn Map, model: &Model) {
     let expected: BTreeMap<_, _> =
         model.elements.iter().map(|(key, value)| (key.clone(), value[0].clone())).collect();
     assert_eq!(seen, expected);
+    for places in [1, 3] {
+        let (mut walked, mut position) = (BTreeMap::new(), Some(0));
+        while let Some(from) = position {
+            let mut each = |key, value| {
+                walked.insert(read_value(key, spec.key_size), read_value(value, spec.value_size));
+            };
+            position = map.walk(0, from, places, &mut each).unwrap();
+            assert!(position.is_none_or(|position| position == from + u64::from(places)));
+        }
+        assert_eq!(walked, expected, "a walk in parts of {places}");
+    }
     if !model.elements.is_empty() {
         assert_eq!(map.for_each(0, &mut |_, _| false), Ok(1), "a walk stops when it is told to");
     }

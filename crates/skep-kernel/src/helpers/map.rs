@@ -1,10 +1,22 @@
 //! Helpers on maps.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
-use skep_maps::MapError;
+use skep_catalog::MapType;
+use skep_maps::{CreateFlags, Map, MapError};
 
 use crate::interp::{Access, FaultKind, Run, Step, argument};
+
+/// A map that programs may change with helpers.
+fn changeable<'r>(run: &Run<'r, '_>, helper: &'static str, map: u64) -> Step<&'r Arc<dyn Map>> {
+    let map = run.map(helper, 1, map)?;
+    if map.spec().flags & CreateFlags::RDONLY_PROG != 0 {
+        return Err(argument(helper, 1, "the map is read-only for programs (BPF_F_RDONLY_PROG)"));
+    }
+    Ok(map)
+}
 
 /// What a helper answers for a map's refusal.
 fn refusal(error: MapError) -> u64 {
@@ -28,7 +40,11 @@ pub(super) fn map_lookup_percpu_elem(run: &mut Run<'_, '_>, [map, key, cpu, ..]:
 }
 
 pub(super) fn map_update_elem(run: &mut Run<'_, '_>, [map, key, value, flags, _]: [u64; 5]) -> Step<u64> {
-    let map = run.map("map_update_elem", 1, map)?;
+    let map = changeable(run, "map_update_elem", map)?;
+    // A new element of a per-CPU map gets zeroes for the other virtual CPUs.
+    let percpu = matches!(map.spec().map_type, MapType::PercpuHash);
+    let lanes = if percpu { map.spec().possible_cpus } else { 1 };
+    run.burn(u64::from(map.spec().value_size) * u64::from(lanes) / 8);
     run.check(key, u64::from(map.spec().key_size), Access::Read)?;
     run.check(value, u64::from(map.spec().value_size), Access::Read)?;
     // SAFETY: the bytes of key and value may be read.
@@ -37,7 +53,7 @@ pub(super) fn map_update_elem(run: &mut Run<'_, '_>, [map, key, value, flags, _]
 }
 
 pub(super) fn map_delete_elem(run: &mut Run<'_, '_>, [map, key, ..]: [u64; 5]) -> Step<u64> {
-    let map = run.map("map_delete_elem", 1, map)?;
+    let map = changeable(run, "map_delete_elem", map)?;
     run.check(key, u64::from(map.spec().key_size), Access::Read)?;
     // SAFETY: the key's bytes may be read.
     let deleted = unsafe { map.delete_elem(run.context.cpu, key as *const u8) };
@@ -49,13 +65,17 @@ pub(super) fn spin_lock(run: &mut Run<'_, '_>, [addr, ..]: [u64; 5]) -> Step<u64
     if run.lock.is_some() {
         return Err(Box::new(FaultKind::Lock { addr, why: "is wanted while another lock is held" }));
     }
-    let lock = lock_word(run, addr)?;
+    run.lock_address("spin_lock", addr)?;
+    // SAFETY: aligned, readable and writable; map values live as long as the map, which outlives the run.
+    let lock = unsafe { AtomicU32::from_ptr(addr as *mut u32) };
     let mut tries = 0u32;
     while lock.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
         tries += 1;
         if tries.is_multiple_of(64) {
-            run.spend(64)?;
+            // Others may have much to do before this thread runs again.
+            let start = Instant::now();
             std::thread::yield_now();
+            run.spend(64 + start.elapsed().as_nanos() as u64 / 2)?;
         }
         std::hint::spin_loop();
     }
@@ -70,15 +90,6 @@ pub(super) fn spin_unlock(run: &mut Run<'_, '_>, [addr, ..]: [u64; 5]) -> Step<u
     release_lock(addr);
     run.lock = None;
     Ok(0)
-}
-
-fn lock_word<'a>(run: &mut Run<'_, '_>, addr: u64) -> Step<&'a AtomicU32> {
-    run.check(addr, 4, Access::Atomic)?;
-    if !addr.is_multiple_of(4) {
-        return Err(argument("spin_lock", 1, "is not aligned to 4 bytes"));
-    }
-    // SAFETY: aligned, readable and writable; map values live as long as the map, which outlives the run.
-    Ok(unsafe { AtomicU32::from_ptr(addr as *mut u32) })
 }
 
 /// Releases a lock that a run holds.

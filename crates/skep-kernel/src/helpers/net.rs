@@ -44,10 +44,16 @@ fn range(packet: &Packet, offset: u64, len: u64) -> Option<std::ops::Range<usize
 pub(super) fn skb_load_bytes(run: &mut Run<'_, '_>, [skb, offset, to, len, _]: [u64; 5]) -> Step<u64> {
     run.check(to, len, Access::Write)?;
     let packet = packet(run, "skb_load_bytes", skb)?;
-    let bytes = range(packet, offset, len).and_then(|range| packet.buffer.get(range)).map(<[u8]>::to_vec);
-    let found = bytes.is_some();
-    run.write(to, &bytes.unwrap_or_else(|| vec![0; len as usize]))?;
-    Ok(if found { 0 } else { error(Errno::EFAULT) })
+    match range(packet, offset, len).and_then(|range| packet.buffer.get(range)).map(<[u8]>::to_vec) {
+        Some(bytes) => {
+            run.write(to, &bytes)?;
+            Ok(0)
+        }
+        None => {
+            run.write_zeroes(to, len)?;
+            Ok(error(Errno::EFAULT))
+        }
+    }
 }
 
 pub(super) fn skb_store_bytes(run: &mut Run<'_, '_>, [skb, offset, from, len, flags]: [u64; 5]) -> Step<u64> {

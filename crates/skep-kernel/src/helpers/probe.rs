@@ -5,12 +5,15 @@
 //! look in kernel memory first.
 
 use crate::error::Errno;
-use crate::interp::{Access, Run, Step};
+use crate::interp::{Access, Run, Step, zeroes};
 
 use super::error;
 
 /// Bytes that are copied at once without allocating.
 const SMALL: usize = 256;
+
+/// Instructions that asking the task for its memory counts for: a system call.
+const USER_COST: u64 = 256;
 
 /// Where to read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,15 +57,18 @@ fn read(run: &mut Run<'_, '_>, args: [u64; 5], space: Space) -> Step<u64> {
     let [to, size, from, ..] = args;
     run.check(to, size, Access::Write)?;
     let mut small = [0; SMALL];
-    let mut large = Vec::new();
+    let mut large;
     let buffer = match small.get_mut(..size as usize) {
         Some(small) => small,
         None => {
             // `size` bytes of destination are there, so that many can be had.
-            large.resize(size as usize, 0);
+            large = zeroes(size)?;
             large.as_mut_slice()
         }
     };
+    if space != Space::Kernel {
+        run.burn(USER_COST);
+    }
     let good = match space {
         _ if size == 0 => true,
         Space::Kernel => run.probe(from, buffer),
@@ -106,7 +112,7 @@ fn read_str(run: &mut Run<'_, '_>, args: [u64; 5], space: Space) -> Step<u64> {
             Ok(text.len() as u64)
         }
         None => {
-            run.write(to, &vec![0; room])?;
+            run.write_zeroes(to, size)?;
             Ok(error(unreadable(from, space)))
         }
     }
@@ -114,7 +120,8 @@ fn read_str(run: &mut Run<'_, '_>, args: [u64; 5], space: Space) -> Step<u64> {
 
 /// User memory of the task up to and including the first zero byte, at most `room` bytes.
 pub(super) fn user_str(run: &mut Run<'_, '_>, addr: u64, room: usize) -> Option<Vec<u8>> {
-    let mut text = vec![0; room];
+    run.burn(USER_COST);
+    let mut text = zeroes(room as u64).ok()?;
     let len = run.context.task.read_user_str(addr, &mut text).ok()?;
     text.truncate(len);
     Some(text)
@@ -151,6 +158,7 @@ pub(super) fn kernel_str(run: &mut Run<'_, '_>, addr: u64, room: usize) -> Optio
 pub(super) fn probe_write_user(run: &mut Run<'_, '_>, args: [u64; 5]) -> Step<u64> {
     let [to, from, size, ..] = args;
     let bytes = run.read_vec(from, size)?;
+    run.burn(USER_COST);
     Ok(match run.context.task.write_user(to, &bytes) {
         Ok(()) => 0,
         Err(errno) => error(errno),

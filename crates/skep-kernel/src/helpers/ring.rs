@@ -16,6 +16,7 @@ fn ring<'r>(run: &Run<'r, '_>, helper: &'static str, map: u64) -> Step<&'r Arc<R
 pub(super) fn ringbuf_output(run: &mut Run<'_, '_>, [map, data, size, flags, _]: [u64; 5]) -> Step<u64> {
     let ring = ring(run, "ringbuf_output", map)?;
     run.check(data, size, Access::Read)?;
+    run.burn(64);
     if flags & !WakeFlags::ALL != 0 {
         return Ok(error(Errno::EINVAL));
     }
@@ -29,6 +30,7 @@ pub(super) fn ringbuf_reserve(run: &mut Run<'_, '_>, [map, size, flags, ..]: [u6
     if flags != 0 {
         return Ok(0);
     }
+    run.burn(run.records.len() as u64 / 16);
     let Some(record) = ring.reserve(size) else { return Ok(0) };
     let start = record.as_ptr() as u64;
     let region = Region { start, len: size, writable: true, kind: RegionKind::Record };
@@ -52,6 +54,7 @@ pub(super) fn ringbuf_discard(run: &mut Run<'_, '_>, [record, flags, ..]: [u64; 
 
 /// Takes a record out of the run's hands.
 fn take(run: &mut Run<'_, '_>, helper: &'static str, addr: u64) -> Step<(Record, NonNull<u8>)> {
+    run.burn(64 + run.records.len() as u64 / 4);
     let held = run.records.iter().position(|record| record.region.start == addr);
     match (held, NonNull::new(addr as *mut u8)) {
         (Some(index), Some(at)) => {

@@ -57,10 +57,9 @@ pub(super) fn get_current_uid_gid(run: &mut Run<'_, '_>, _: [u64; 5]) -> Step<u6
 pub(super) fn get_current_comm(run: &mut Run<'_, '_>, [to, size, ..]: [u64; 5]) -> Step<u64> {
     run.check(to, size, Access::Write)?;
     let comm = run.context.task.comm();
-    let name = comm.iter().take_while(|byte| **byte != 0).copied();
-    let mut bytes: Vec<u8> = name.take((size as usize).saturating_sub(1)).collect();
-    bytes.resize(size as usize, 0);
-    run.write(to, &bytes)?;
+    let len = comm.iter().take_while(|byte| **byte != 0).count().min((size as usize).saturating_sub(1));
+    run.write_zeroes(to, size)?;
+    run.write(to, &comm[..len])?;
     Ok(0)
 }
 
@@ -108,7 +107,7 @@ pub(super) fn get_ns_current_pid_tgid(run: &mut Run<'_, '_>, args: [u64; 5]) -> 
     let [dev, ino, to, size, _] = args;
     run.check(to, size, Access::Write)?;
     if size != 8 || own_pid_namespace() != Some((dev, ino)) {
-        run.write(to, &vec![0; size as usize])?;
+        run.write_zeroes(to, size)?;
         return Ok(error(Errno::EINVAL));
     }
     let pid_tgid = run.context.task.pid_tgid();
@@ -134,7 +133,8 @@ pub(super) fn send_signal_thread(run: &mut Run<'_, '_>, args: [u64; 5]) -> Step<
     Ok(signal(run, args[0], true))
 }
 
-fn signal(run: &Run<'_, '_>, number: u64, thread: bool) -> u64 {
+fn signal(run: &mut Run<'_, '_>, number: u64, thread: bool) -> u64 {
+    run.burn(256);
     let number = number as i32;
     if !(0..=64).contains(&number) {
         return error(Errno::EINVAL);

@@ -15,6 +15,7 @@ const MAX_DATA: u64 = 96;
 
 /// Formats and prints a line; answers the length of the text.
 fn print(run: &mut Run<'_, '_>, fmt: &[u8], args: &[u64]) -> u64 {
+    run.burn(128 + fmt.len() as u64);
     let text = match format(run, fmt, args, LINE + 1) {
         Ok(text) => text,
         Err(errno) => return error(errno),
@@ -86,6 +87,7 @@ fn string_at(run: &mut Run<'_, '_>, addr: u64) -> Step<Vec<u8>> {
     let mut text = Vec::new();
     loop {
         let mut byte = [0];
+        run.spend(4)?;
         run.read(addr.wrapping_add(text.len() as u64), &mut byte)?;
         match byte {
             [0] => return Ok(text),
@@ -97,6 +99,7 @@ fn string_at(run: &mut Run<'_, '_>, addr: u64) -> Step<Vec<u8>> {
 pub(super) fn strncmp(run: &mut Run<'_, '_>, [first, size, second, ..]: [u64; 5]) -> Step<u64> {
     run.check(first, size, Access::Read)?;
     for index in 0..size {
+        run.spend(4)?;
         let (mut a, mut b) = ([0], [0]);
         run.read(first.wrapping_add(index), &mut a)?;
         run.read(second.wrapping_add(index), &mut b)?;

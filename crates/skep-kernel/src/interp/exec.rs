@@ -1,16 +1,24 @@
 //! The interpreter's loop.
 
+use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use super::alu::*;
 use super::fault::{Access, FaultKind};
-use super::memory::{load8, load16, load32, load64, store8, store16, store32, store64};
+use super::memory::{copy_out, load8, load16, load32, load64, store8, store16, store32, store64};
 use super::op::{Code, Op, PACKET_INDIRECT};
 use super::run::{Elements, Frame, Resume, Run, Step};
 use crate::helpers::{self, Special};
 
 /// Times that the `may_goto` of one frame falls through before it jumps (Linux: `BPF_MAX_LOOPS`).
 const MAY_GOTO_BUDGET: u64 = 8 << 20;
+/// Instructions that calling a helper counts for, besides what it does.
+const HELPER_COST: u64 = 4;
+/// Places of a map that `bpf_for_each_map_elem` looks at at once, at most.
+const WALK: u32 = 256;
+/// Bytes of keys that it copies at once, about.
+const WALK_KEYS: u32 = 64 << 10;
 
 /// What the loop checks at run time. The checks cost nothing where they are off.
 pub(crate) trait Policy {
@@ -354,8 +362,13 @@ pub(crate) fn execute<P: Policy>(run: &mut Run<'_, '_>) -> Step<u64> {
 
             Code::Helper => {
                 let args = [regs[1], regs[2], regs[3], regs[4], regs[5]];
+                run.burn(HELPER_COST);
                 match helpers::entry(op.imm) {
-                    helpers::Action::Call(helper) => regs[0] = check!(helper(run, args)),
+                    helpers::Action::Call(helper) => {
+                        regs[0] = check!(helper(run, args));
+                        // What it did is paid when it is done.
+                        charge!(0);
+                    }
                     helpers::Action::Special(Special::TailCall) => {
                         match check!(run.tail_call(args[1], args[2])) {
                             // The call fails and the program goes on; R0 is not specified, Linux leaves it as it is.
@@ -389,6 +402,7 @@ pub(crate) fn execute<P: Policy>(run: &mut Run<'_, '_>) -> Step<u64> {
                                 }
                             }
                         }
+                        charge!(0);
                     }
                 }
             }
@@ -511,37 +525,76 @@ fn begin_loop(run: &Run<'_, '_>, [count, callback, context, flags, _]: [u64; 5])
 fn begin_elements(run: &Run<'_, '_>, [map, callback, context, flags, _]: [u64; 5]) -> Step<Begin> {
     let (callback, cost) = function(run, callback)?;
     let cpu = run.context.cpu;
-    let object = run.map("for_each_map_elem", 1, map)?;
-    let key_size = object.spec().key_size as usize;
-    let (mut keys, mut values) = (Vec::new(), Vec::new());
-    let visited = object.for_each(cpu, &mut |key, value| {
-        // SAFETY: the map hands out the address of a key, which has `key_size` readable bytes.
-        keys.extend_from_slice(unsafe { std::slice::from_raw_parts(key.as_ptr(), key_size) });
-        values.push(value.as_ptr() as u64);
-        true
-    });
-    if flags != 0 || visited.is_err() {
+    let object = Arc::clone(run.map("for_each_map_elem", 1, map)?);
+    // A look at no place says whether the map can be walked.
+    if flags != 0 || object.walk(cpu, 0, 0, &mut |_, _| ()).is_err() {
         return Ok(Begin::Done(helpers::error(crate::error::Errno::EINVAL)));
     }
-    let keys = keys.into_boxed_slice();
-    let elements = Elements { callback, cost, context, map, key_size, keys, values, next: 0 };
+    let (keys, values) = (Vec::new(), Vec::new());
+    let position = Some(0);
+    let elements =
+        Elements { callback, cost, context, map, object, keys, values, next: 0, visited: 0, position };
     Ok(Begin::Callback(Resume::Elements(Box::new(elements))))
+}
+
+impl Elements {
+    /// Gets more elements once all are visited. Answers the number of places of the map that it looked at; the keys move.
+    fn refill(&mut self, cpu: u32) -> u64 {
+        let Elements { object, keys, values, next, position, .. } = self;
+        let key_size = object.spec().key_size as usize;
+        let part = (WALK_KEYS / object.spec().key_size.max(1)).clamp(1, WALK);
+        let mut places = 0;
+        while *next == values.len()
+            && let Some(from) = *position
+        {
+            keys.clear();
+            values.clear();
+            *next = 0;
+            let mut each = |key: NonNull<u8>, value: NonNull<u8>| {
+                let at = keys.len();
+                keys.resize(at + key_size, 0);
+                // SAFETY: the map hands out the address of a key, which has `key_size` readable bytes.
+                unsafe { copy_out(key.as_ptr() as u64, &mut keys[at..]) };
+                values.push(value.as_ptr() as u64);
+            };
+            *position = object.walk(cpu, from, part, &mut each).unwrap_or(None);
+            places += u64::from(part) + keys.len() as u64 / 8;
+        }
+        places
+    }
 }
 
 /// After a callback returned: whether its helper calls it again, and what that costs.
 fn next_iteration_after(run: &mut Run<'_, '_>, regs: &mut Registers, ip: &mut *const Op) -> Option<i64> {
     let stop = regs[0] != 0;
-    match &mut run.frames().last_mut()?.resume {
+    let frame = run.frames().last_mut()?;
+    match &mut frame.resume {
         Resume::Call => return None,
         Resume::Loop { count, next, .. } if stop => *count = *next,
-        Resume::Elements(elements) if stop => elements.values.truncate(elements.next),
+        Resume::Elements(elements) if stop => {
+            elements.values.truncate(elements.next);
+            elements.position = None;
+        }
         _ => {}
     }
+    // The callback may have ended in another program, by a tail call.
+    let (program, entered_at) = (frame.program, frame.entered_at);
+    run.set_program(program);
+    run.entered_at = entered_at;
     next_iteration(run, regs, ip)
 }
 
 /// Sets the registers for the next call of the callback on top; None when there is none, with R0 the helper's result.
 fn next_iteration(run: &mut Run<'_, '_>, regs: &mut Registers, ip: &mut *const Op) -> Option<i64> {
+    let cpu = run.context.cpu;
+    if let Resume::Elements(elements) = &mut run.frames().last_mut()?.resume {
+        let places = elements.refill(cpu);
+        if places > 0 {
+            run.burn(places);
+            // The keys that were there are gone.
+            run.forget();
+        }
+    }
     let cost = match &mut run.frames().last_mut()?.resume {
         Resume::Call => return None,
         Resume::Loop { callback, cost, next, count, context } => {
@@ -555,12 +608,14 @@ fn next_iteration(run: &mut Run<'_, '_>, regs: &mut Registers, ip: &mut *const O
             *cost
         }
         Resume::Elements(elements) => {
-            let Elements { callback, cost, context, map, key_size, keys, values, next } = &mut **elements;
+            let Elements { callback, cost, context, map, object, keys, values, next, visited, .. } =
+                &mut **elements;
             let Some(value) = values.get(*next) else {
-                regs[0] = *next as u64;
+                regs[0] = *visited;
                 return None;
             };
-            let key = keys.as_ptr() as u64 + (*next * *key_size) as u64;
+            let key = keys.as_ptr() as u64 + *next as u64 * u64::from(object.spec().key_size);
+            *visited += 1;
             (regs[1], regs[2], regs[3], regs[4]) = (*map, key, *value, *context);
             *ip = *callback;
             *next += 1;

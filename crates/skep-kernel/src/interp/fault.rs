@@ -154,6 +154,9 @@ pub enum FaultKind {
     /// A reference that the program must give back (a ring buffer record) was kept at exit. The records were discarded.
     #[error("{0} ring buffer record(s) reserved and neither submitted nor discarded at exit")]
     Unreleased(usize),
+    /// The host has no memory for what a helper works on.
+    #[error("no memory for the {0} bytes that the helper works on")]
+    OutOfMemory(u64),
     /// An address-space cast, which needs an arena.
     #[error("addr_space_cast needs an arena map, which the program does not have")]
     NoArena,

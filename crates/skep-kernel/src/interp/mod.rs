@@ -16,4 +16,4 @@ pub(crate) use exec::{Checked, run_program};
 pub(crate) use lower::{Binding, Lowered, Refusal, lower};
 pub(crate) use memory::{Region, RegionKind};
 pub(crate) use op::Op;
-pub(crate) use run::{Packet, Record, Run, Step, argument};
+pub(crate) use run::{Packet, Record, Run, Step, argument, zeroes};

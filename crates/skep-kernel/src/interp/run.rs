@@ -23,11 +23,14 @@ pub(crate) type Step<T> = Result<T, Box<FaultKind>>;
 const MAX_TAIL_CALLS: u32 = 33;
 /// Instructions between two looks at the stop flag.
 const SLICE: u64 = 1 << 16;
+/// Bytes that one access of a helper must stay below (Linux: `BPF_MAX_VAR_SIZ`).
+const MAX_ACCESS: u64 = 1 << 29;
 
 /// How a run is bounded, and the packet it works on.
 pub struct RunOptions<'a> {
     /// Instructions after which the run is stopped with [`FaultKind::Budget`]. Straight-line code is counted when a jump goes
-    /// back or a subprogram is called, by the length of the code passed or called.
+    /// back or a subprogram is called, by the length of the code passed or called. Helpers count for as many instructions as
+    /// take the time that their work takes, about: copying costs one for each 8 bytes.
     pub budget: u64,
     /// Set from outside to stop the run with [`FaultKind::Stopped`].
     pub stop: Option<&'a AtomicBool>,
@@ -85,17 +88,22 @@ pub(super) enum Resume {
     Elements(Box<Elements>),
 }
 
-/// The elements that `bpf_for_each_map_elem` visits: keys copied, values by address.
+/// The elements that `bpf_for_each_map_elem` visits, some at a time: keys copied, values by address.
 pub(super) struct Elements {
     pub(super) callback: *const Op,
     /// What one call takes from the run's budget.
     pub(super) cost: i64,
     pub(super) context: u64,
     pub(super) map: u64,
-    pub(super) key_size: usize,
-    pub(super) keys: Box<[u8]>,
+    pub(super) object: Arc<dyn Map>,
+    pub(super) keys: Vec<u8>,
     pub(super) values: Vec<u64>,
+    /// The next one of these.
     pub(super) next: usize,
+    /// Calls so far.
+    pub(super) visited: u64,
+    /// Where the map's walk goes on; None after its end.
+    pub(super) position: Option<u64>,
 }
 
 /// A caller that waits for its callee.
@@ -231,9 +239,20 @@ impl<'r, 'c> Run<'r, 'c> {
     }
 
     /// Takes `cost` instructions from the budget: for helpers that wait.
-    pub(crate) fn spend(&mut self, cost: i64) -> Step<()> {
-        self.fuel -= cost;
+    pub(crate) fn spend(&mut self, cost: u64) -> Step<()> {
+        self.burn(cost);
         if self.fuel < 0 { self.refuel() } else { Ok(()) }
+    }
+
+    /// Takes `cost` instructions from the budget, which may be overdrawn until the helper that works so much has returned.
+    #[inline]
+    pub(crate) fn burn(&mut self, cost: u64) {
+        self.fuel = self.fuel.saturating_sub_unsigned(cost);
+    }
+
+    /// What looking through all that the run may touch costs.
+    fn search_cost(&self) -> u64 {
+        16 + self.all_maps().count() as u64 + self.records.len() as u64 / 8
     }
 
     // Frames.
@@ -407,7 +426,8 @@ impl<'r, 'c> Run<'r, 'c> {
         if addr < start {
             format!("starts {} bytes before {what} of {len} bytes", start - addr)
         } else if addr < start + len {
-            format!("runs over the end of {what} of {len} bytes by {}", addr + size - start - len)
+            let beyond = (addr - start).saturating_add(size) - len;
+            format!("runs over the end of {what} of {len} bytes by {beyond}")
         } else {
             format!("starts {} bytes after the end of {what} of {len} bytes", addr - start - len)
         }
@@ -419,11 +439,19 @@ impl<'r, 'c> Run<'r, 'c> {
             Access::Read => self.hits.readable(addr, size),
             Access::Write | Access::Atomic => self.hits.writable(addr, size),
         };
-        if known || size == 0 {
+        if size == 0 {
             return Ok(());
         }
-        let region = self.find(addr, size, access)?;
-        self.remember(&region);
+        if !known {
+            self.burn(self.search_cost());
+            let region = self.find(addr, size, access)?;
+            self.remember(&region);
+        }
+        if size >= MAX_ACCESS {
+            let near = format!("accesses of {MAX_ACCESS} bytes and more are refused");
+            return Err(Box::new(FaultKind::Memory { addr, size, access, near }));
+        }
+        self.burn(size / 8);
         Ok(())
     }
 
@@ -486,7 +514,7 @@ impl<'r, 'c> Run<'r, 'c> {
     /// Copies `len` bytes of the program's memory. `len` has been checked against memory before anything is allocated.
     pub(crate) fn read_vec(&mut self, addr: u64, len: u64) -> Step<Vec<u8>> {
         self.check(addr, len, Access::Read)?;
-        let mut out = vec![0; len as usize];
+        let mut out = zeroes(len)?;
         // SAFETY: checked.
         unsafe { copy_out(addr, &mut out) };
         Ok(out)
@@ -500,20 +528,57 @@ impl<'r, 'c> Run<'r, 'c> {
         Ok(())
     }
 
+    /// Writes `len` zero bytes into memory of the program.
+    pub(crate) fn write_zeroes(&mut self, addr: u64, len: u64) -> Step<()> {
+        const ZEROES: [u8; 256] = [0; 256];
+        self.check(addr, len, Access::Write)?;
+        for at in (0..len).step_by(ZEROES.len()) {
+            let part = (len - at).min(ZEROES.len() as u64) as usize;
+            // SAFETY: part of what was checked.
+            unsafe { copy_in(addr + at, &ZEROES[..part]) };
+        }
+        Ok(())
+    }
+
+    /// The word of a `bpf_spin_lock`. Only map values can have one: all other memory may go, or come to belong to others, while
+    /// the lock is held.
+    pub(crate) fn lock_address(&self, helper: &'static str, addr: u64) -> Step<()> {
+        if !addr.is_multiple_of(4) {
+            return Err(argument(helper, 1, "is not aligned to 4 bytes"));
+        }
+        let region = self.find(addr, 4, Access::Atomic)?;
+        match region.kind {
+            RegionKind::MapValue => Ok(()),
+            other => Err(argument(helper, 1, format!("is in {}, not in a map value", other.describe()))),
+        }
+    }
+
     /// Whether `bpf_probe_read_kernel` may read these bytes, and if so copies them.
     pub(crate) fn probe(&mut self, addr: u64, out: &mut [u8]) -> bool {
         let size = out.len() as u64;
         let kernel = self.context.kernel_memory.iter();
         let kernel = kernel.map(|bytes| Region::of(bytes, false, RegionKind::KernelMemory));
-        let good = kernel.clone().any(|region| region.holds(addr, size))
-            || self.hits.readable(addr, size)
-            || self.find(addr, size, Access::Read).is_ok();
+        let known = kernel.clone().any(|region| region.holds(addr, size)) || self.hits.readable(addr, size);
+        let good = known || {
+            self.burn(self.search_cost());
+            self.find(addr, size, Access::Read).is_ok()
+        };
         if good {
             // SAFETY: inside memory that this run may read.
             unsafe { copy_out(addr, out) };
         }
         good
     }
+}
+
+/// A buffer of zero bytes; a fault where the host has no memory for it.
+pub(crate) fn zeroes(len: u64) -> Step<Vec<u8>> {
+    let mut buffer = Vec::new();
+    match buffer.try_reserve_exact(len as usize) {
+        Ok(()) => buffer.resize(len as usize, 0),
+        Err(_) => return Err(Box::new(FaultKind::OutOfMemory(len))),
+    }
+    Ok(buffer)
 }
 
 fn new_scratch() -> Box<Scratch> {

@@ -1,4 +1,10 @@
 //! The task that test runs happen in: the thread that asked for them.
+//!
+//! On Linux, user memory of a test run is that of the process that asked for it, which is not the kernel's. Here the two are the
+//! same: what programs must not see, the memory of the user-space kernel and of all else in this process, would be what
+//! `bpf_probe_read_user` reads. So a caller has no user memory.
+
+use std::cell::OnceCell;
 
 use crate::error::Errno;
 use crate::run::Task;
@@ -6,12 +12,17 @@ use crate::run::Task;
 /// The calling thread.
 pub(super) struct Caller {
     tid: u32,
-    uid_gid: u64,
+    uid_gid: OnceCell<u64>,
+    comm: OnceCell<[u8; 16]>,
 }
 
 impl Caller {
     pub(super) fn new() -> Caller {
-        Caller { tid: thread_id().unwrap_or_else(std::process::id), uid_gid: uid_gid().unwrap_or(0) }
+        Caller {
+            tid: thread_id().unwrap_or_else(std::process::id),
+            uid_gid: OnceCell::new(),
+            comm: OnceCell::new(),
+        }
     }
 }
 
@@ -31,53 +42,36 @@ fn uid_gid() -> Option<u64> {
     Some(id("Gid:")? << 32 | id("Uid:")?)
 }
 
+fn thread_name() -> [u8; 16] {
+    let on_linux = std::fs::read("/proc/thread-self/comm").ok();
+    let name =
+        on_linux.unwrap_or_else(|| std::thread::current().name().unwrap_or_default().as_bytes().to_vec());
+    let mut comm = [0; 16];
+    let text = name.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    for (to, from) in comm.iter_mut().take(15).zip(text) {
+        *to = *from;
+    }
+    comm
+}
+
 impl Task for Caller {
     fn pid_tgid(&self) -> u64 {
         u64::from(std::process::id()) << 32 | u64::from(self.tid)
     }
 
     fn uid_gid(&self) -> u64 {
-        self.uid_gid
+        *self.uid_gid.get_or_init(|| uid_gid().unwrap_or(0))
     }
 
     fn comm(&self) -> [u8; 16] {
-        let on_linux = std::fs::read("/proc/thread-self/comm").ok();
-        let name =
-            on_linux.unwrap_or_else(|| std::thread::current().name().unwrap_or_default().as_bytes().to_vec());
-        let mut comm = [0; 16];
-        let text = name.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        for (to, from) in comm.iter_mut().take(15).zip(text) {
-            *to = *from;
-        }
-        comm
+        *self.comm.get_or_init(thread_name)
     }
 
-    #[cfg(unix)]
-    fn read_user(&self, addr: u64, buf: &mut [u8]) -> Result<(), Errno> {
-        use std::os::unix::fs::FileExt;
-        let memory = std::fs::File::open("/proc/self/mem").map_err(|_| Errno::EFAULT)?;
-        memory.read_exact_at(buf, addr).map_err(|_| Errno::EFAULT)
-    }
-
-    #[cfg(not(unix))]
     fn read_user(&self, _addr: u64, _buf: &mut [u8]) -> Result<(), Errno> {
         Err(Errno::EFAULT)
     }
 
-    fn read_user_str(&self, addr: u64, buf: &mut [u8]) -> Result<usize, Errno> {
-        // Page by page: what lies beyond the string's end need not be readable.
-        let mut read = 0;
-        while read < buf.len() {
-            let at = addr.checked_add(read as u64).ok_or(Errno::EFAULT)?;
-            let to_page_end = 4096 - (at % 4096) as usize;
-            let end = buf.len().min(read + to_page_end);
-            let Some(part) = buf.get_mut(read..end) else { break };
-            self.read_user(at, part)?;
-            if let Some(zero) = part.iter().position(|byte| *byte == 0) {
-                return Ok(read + zero + 1);
-            }
-            read = end;
-        }
-        Ok(read)
+    fn read_user_str(&self, _addr: u64, _buf: &mut [u8]) -> Result<usize, Errno> {
+        Err(Errno::EFAULT)
     }
 }

@@ -22,6 +22,11 @@ const MAX_INSNS: usize = 1_000_000;
 /// Load flags that Linux 6.18 knows: strict and any alignment, the three test flags, sleepable, XDP fragments and device
 /// binding, register invariants, token.
 const KNOWN_FLAGS: u32 = 0xff | 1 << 16;
+/// Maps that a program names at most (`MAX_USED_MAPS`).
+const MAX_USED_MAPS: usize = 64;
+/// Bytes that the file names and texts of a program's source lines take at most; lines beyond show their numbers only. No
+/// compiler comes near, but records may all name the longest string of a large BTF object.
+const MAX_LINE_TEXT: usize = 64 << 20;
 /// Sizes of a record of function information (`struct bpf_func_info` and the kernel's limit).
 const FUNC_INFO_SIZES: std::ops::RangeInclusive<u32> = 8..=252;
 /// Sizes of a record of line information (`struct bpf_line_info` and the kernel's limit).
@@ -68,6 +73,12 @@ impl UserKernel {
             trace: Arc::clone(&self.trace),
         })?;
         let used = used_maps(&load.insns, &maps);
+        if used.len() > MAX_USED_MAPS {
+            let count = used.len();
+            return Err(
+                refuse(Errno::E2BIG, format!("names {count} maps, {MAX_USED_MAPS} are allowed")).into()
+            );
+        }
         let kind = TailCallKind { prog_type: load.prog_type, expected_attach_type: expected };
         for map in used.iter().filter(|map| map.map.prog_array().is_some()) {
             map.admit(kind)?;
@@ -244,8 +255,16 @@ fn check_records(
 }
 
 fn source_lines(info: &ProgBtf, object: &BtfObject) -> Vec<SourceLine> {
+    let mut room = MAX_LINE_TEXT;
     SourceLine::parse(&info.line_info, info.line_info_rec_size as usize, |offset| {
-        object.btf.str(offset).unwrap_or_default().to_owned()
+        let text = object.btf.str(offset).unwrap_or_default();
+        match room.checked_sub(text.len()) {
+            Some(left) => {
+                room = left;
+                text.to_owned()
+            }
+            None => String::new(),
+        }
     })
 }
 

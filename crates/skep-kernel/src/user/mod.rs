@@ -19,7 +19,7 @@ use skep_isa::Endian;
 
 use crate::error::{Errno, KernelError, LoadError};
 use crate::hook::{EventSource, HookTable};
-use crate::interp::Fault;
+use crate::interp::{Fault, RunOptions};
 use crate::kernel::{
     Fd, Kernel, LinkCreate, LinkInfo, MapCreate, MapInfo, ObjectKind, ProgInfo, ProgLoad, Result, RingReader,
     TestRun, TestRunResult, TracePipe,
@@ -151,6 +151,19 @@ impl UserKernel {
         self.stats.enabled.store(enable, Ordering::Relaxed);
     }
 
+    /// `BPF_PROG_TEST_RUN` with a budget for each repetition and a flag that stops it.
+    ///
+    /// # Errors
+    /// As [`Kernel::prog_test_run`]; `EFAULT` also when budget or flag ended the run.
+    pub fn prog_test_run_with(
+        &self,
+        prog: Fd,
+        run: &TestRun,
+        options: &RunOptions<'_>,
+    ) -> Result<TestRunResult> {
+        self.fds.program(prog)?.program.test_run_with(run, &Caller::new(), options)
+    }
+
     /// How many objects of a kind live.
     #[must_use]
     pub fn object_count(&self, kind: ObjectKind) -> usize {
@@ -246,7 +259,7 @@ impl Kernel for UserKernel {
     }
 
     fn prog_test_run(&self, prog: Fd, run: &TestRun) -> Result<TestRunResult> {
-        self.fds.program(prog)?.program.test_run(run, &Caller::new())
+        self.prog_test_run_with(prog, run, &RunOptions::default())
     }
 
     fn link_create(&self, link: &LinkCreate) -> Result<Fd> {

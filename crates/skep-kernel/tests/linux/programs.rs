@@ -3,7 +3,7 @@
 //! Lines of the head begin with `;!`:
 //!
 //! - `type NAME`: program type by the end of its uapi name; `raw_tracepoint` unless said otherwise.
-//! - `map TYPE KEY VALUE ENTRIES`: a map, numbered from 0.
+//! - `map TYPE KEY VALUE ENTRIES [FLAGS]`: a map, numbered from 0.
 //! - `put MAP INDEX`: puts the program itself into a program array.
 //! - `ctx BYTES`, `data BYTES`: input of the test run, in hexadecimal.
 //! - `budget N`: instructions that the run may take.
@@ -63,6 +63,7 @@ fn head(text: &str) -> Head {
                     key_size: size(1),
                     value_size: size(2),
                     max_entries: size(3),
+                    flags: parts.get(4).map_or(0, |flags| number(flags) as u32),
                     ..MapSpec::default()
                 });
             }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use skep_catalog::{AttachType, MapType, ProgramType};
-use skep_kernel::{AttachPoint, Errno, Fd, Kernel, LinkCreate, ProgLoad, RunContext, Task};
+use skep_isa::RawInsn;
+use skep_kernel::{
+    AttachPoint, Errno, Fd, Kernel, LinkCreate, ProgLoad, RunContext, RunOptions, Task, TestRun,
+};
 
 use crate::support::{attach, errno, insn, kernel, load, map, program, returning, tracepoint};
 
@@ -97,6 +100,50 @@ fn loads_that_are_refused() {
 }
 
 #[test]
+fn a_program_names_64_maps_at_most() {
+    let kernel = kernel();
+    let maps: Vec<Fd> = (0..65).map(|_| kernel.map_create(&map(MapType::Array)).unwrap()).collect();
+    let load = |count: usize| {
+        kernel.prog_load(&program(ProgramType::Tracepoint, returning(7, count), &maps)).map_err(|e| e.errno)
+    };
+    assert!(load(64).is_ok());
+    assert_eq!(load(65), Err(Errno::E2BIG));
+}
+
+/// What a test run would read as user memory is the memory of the process that is the kernel.
+#[test]
+fn test_runs_do_not_read_the_memory_of_this_process() {
+    let kernel = kernel();
+    let secret = 0x1234_5678_9abc_def0u64;
+    let address = &raw const secret as u64;
+    for helper in [4, 112, 113] {
+        // The address in R3, the end of the stack in R1, 8 bytes; what was read, or the answer for an error.
+        let mut insns = vec![
+            insn(0xbf, 1, 10, 0),
+            insn(0x07, 1, 0, -8),
+            insn(0xb7, 2, 0, 8),
+            insn(0x18, 3, 0, address as i32),
+            insn(0, 0, 0, (address >> 32) as i32),
+            insn(0x85, 0, 0, helper),
+        ];
+        insns.push(insn(0x95, 0, 0, 0));
+        let fd = kernel.prog_load(&program(ProgramType::Kprobe, insns, &[])).unwrap();
+        let answer = kernel.prog_test_run(fd, &TestRun::default()).unwrap().retval as i32;
+        assert!(answer < 0, "helper {helper} read it: {answer}");
+    }
+}
+
+#[test]
+fn a_test_run_takes_a_budget() {
+    let kernel = kernel();
+    let endless = vec![insn(0xb7, 0, 0, 0), RawInsn { off: -1, ..insn(0x05, 0, 0, 0) }];
+    let fd = kernel.prog_load(&program(ProgramType::Kprobe, endless, &[])).unwrap();
+    let options = RunOptions { budget: 1000, stop: None };
+    let error = kernel.prog_test_run_with(fd, &TestRun::default(), &options).unwrap_err();
+    assert!(error.errno == Errno::EFAULT && error.what.contains("budget of 1000"), "{}", error.what);
+}
+
+#[test]
 fn info_shows_maps_by_id() {
     let kernel = kernel();
     let unrelated = kernel.map_create(&map(MapType::Hash)).unwrap();
@@ -175,7 +222,7 @@ fn attachments_that_are_refused() {
 #[test]
 fn a_run_that_faults_gives_zero_and_is_reported() {
     let kernel = kernel();
-    let bad = skep_isa::RawInsn { opcode: 0x79, dst: 0, src: 10, off: 8, imm: 0 };
+    let bad = RawInsn { opcode: 0x79, dst: 0, src: 10, off: 8, imm: 0 };
     let load = program(ProgramType::Tracepoint, vec![bad, insn(0x95, 0, 0, 0)], &[]);
     let prog = kernel.prog_load(&load).unwrap();
     let reported = Arc::new(AtomicU32::new(0));
