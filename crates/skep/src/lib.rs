@@ -45,6 +45,10 @@ mod load;
 mod records;
 mod system;
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
 pub use attach::{Link, attach_point};
 pub use error::{Error, Result};
 pub use events::{Event, Events};
@@ -60,14 +64,41 @@ pub use skep_object as object;
 pub use skep_object::Object;
 pub use system::{Process, System};
 
+/// Bytes that an object file may have. The largest known ones have a few megabytes; a device that never ends has more.
+pub const MAX_FILE: u64 = 256 << 20;
+
 /// Reads an object file.
 ///
 /// # Errors
-/// [`Error::Read`], or [`Error::Object`] with section and reason when it is no valid eBPF object.
-pub fn open(path: impl AsRef<std::path::Path>) -> Result<Object> {
+/// [`Error::Read`], also for files of more than [`MAX_FILE`] bytes, or [`Error::Object`] with section and reason when it is
+/// no valid eBPF object.
+pub fn open(path: impl AsRef<Path>) -> Result<Object> {
     let path = path.as_ref();
-    let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    Ok(Object::parse(&bytes, &path.display().to_string())?)
+    Ok(Object::parse(&read(path)?, &path.display().to_string())?)
+}
+
+/// Reads a file of at most [`MAX_FILE`] bytes.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
+    let path = path.as_ref();
+    let whole = File::open(path).and_then(read_from);
+    whole.map_err(|source| Error::Read { path: path.to_owned(), source })
+}
+
+/// Reads at most [`MAX_FILE`] bytes to the end.
+///
+/// # Errors
+/// The reader's, and [`io::ErrorKind::FileTooLarge`].
+pub fn read_from(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = reader.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if read as u64 > MAX_FILE {
+        let what = format!("more than {} MiB, which no object has", MAX_FILE >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok(bytes)
 }
 
 /// The README's example.

@@ -5,20 +5,16 @@ pub(crate) mod disasm;
 pub(crate) mod object;
 pub(crate) mod run;
 
-use std::io::Read;
 use std::path::Path;
 
 use crate::out::{Failure, Result};
 
 /// Reads a file, or standard input for `-`.
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(path)
-    };
-    read.map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+    if path != Path::new("-") {
+        return Ok(skep::read(path)?);
+    }
+    skep::read_from(std::io::stdin()).map_err(|error| Failure::new(format!("standard input: {error}")))
 }
 
 /// Reads text.
