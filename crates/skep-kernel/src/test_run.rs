@@ -8,6 +8,7 @@
 //! | syscall | context | context |
 //! | tracepoint, kprobe, perf event | context; Linux has no test run for these | |
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use skep_catalog::ProgramType;
@@ -58,7 +59,7 @@ impl Program {
     /// [`Program::test_run`] with a budget for each repetition and a stop flag.
     ///
     /// # Errors
-    /// As [`Program::test_run`].
+    /// As [`Program::test_run`]; `EINTR` when the flag was set between two repetitions.
     pub fn test_run_with(
         &self,
         run: &TestRun,
@@ -99,7 +100,10 @@ impl Program {
         let times = run.repeat.max(1);
         let start = Instant::now();
         let mut retval = 0;
-        for _ in 0..times {
+        for done in 0..times {
+            if options.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                return refuse(Errno::EINTR, format!("stopped on request after {done} of {times} runs"));
+            }
             let mut context = RunContext { cpu: run.cpu, task, ctx, kernel_memory: &[], cookie: 0 };
             retval = self
                 .run_packet(&mut context, packet.as_deref_mut(), options)

@@ -12,6 +12,11 @@ use crate::interp::{Access, Run, Step};
 
 use super::error;
 
+/// Instructions that a system call about the task counts for.
+const ASKING_COST: u64 = 256;
+/// Instructions that looking something up in files about the task counts for.
+const LOOKING_UP_COST: u64 = 8192;
+
 /// Nanoseconds of a clock.
 pub(super) fn now(clock: ClockId) -> u64 {
     nanoseconds(clock_gettime(clock))
@@ -56,6 +61,7 @@ pub(super) fn get_current_uid_gid(run: &mut Run<'_, '_>, _: [u64; 5]) -> Step<u6
 /// Copies the thread's name, cut to `size` with a zero byte at the end, the rest zeroes.
 pub(super) fn get_current_comm(run: &mut Run<'_, '_>, [to, size, ..]: [u64; 5]) -> Step<u64> {
     run.check(to, size, Access::Write)?;
+    run.burn(ASKING_COST);
     let comm = run.context.task.comm();
     let len = comm.iter().take_while(|byte| **byte != 0).count().min((size as usize).saturating_sub(1));
     run.write_zeroes(to, size)?;
@@ -93,11 +99,13 @@ pub(super) fn get_prandom_u32(_: &mut Run<'_, '_>, _: [u64; 5]) -> Step<u64> {
 }
 
 pub(super) fn get_current_cgroup_id(run: &mut Run<'_, '_>, _: [u64; 5]) -> Step<u64> {
+    run.burn(LOOKING_UP_COST);
     Ok(run.context.task.cgroup_id())
 }
 
 /// The root cgroup's id for level 0; 0, not known, for other levels.
 pub(super) fn get_current_ancestor_cgroup_id(run: &mut Run<'_, '_>, [level, ..]: [u64; 5]) -> Step<u64> {
+    run.burn(LOOKING_UP_COST);
     let known = run.context.task.cgroup_id() != 0;
     Ok(u64::from(level as i32 == 0 && known))
 }
@@ -134,7 +142,7 @@ pub(super) fn send_signal_thread(run: &mut Run<'_, '_>, args: [u64; 5]) -> Step<
 }
 
 fn signal(run: &mut Run<'_, '_>, number: u64, thread: bool) -> u64 {
-    run.burn(256);
+    run.burn(ASKING_COST);
     let number = number as i32;
     if !(0..=64).contains(&number) {
         return error(Errno::EINVAL);

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use skep_btf::Btf;
+use skep_catalog::ProgramType;
 use skep_isa::Endian;
 
 use crate::error::{Errno, KernelError, LoadError};
@@ -154,14 +155,27 @@ impl UserKernel {
     /// `BPF_PROG_TEST_RUN` with a budget for each repetition and a flag that stops it.
     ///
     /// # Errors
-    /// As [`Kernel::prog_test_run`]; `EFAULT` also when budget or flag ended the run.
+    /// As [`Kernel::prog_test_run`]; `EFAULT` also when budget or flag ended the run, `EINTR` when the flag was set between two
+    /// repetitions, `ENXIO` for a virtual CPU that does not exist.
     pub fn prog_test_run_with(
         &self,
         prog: Fd,
         run: &TestRun,
         options: &RunOptions<'_>,
     ) -> Result<TestRunResult> {
-        self.fds.program(prog)?.program.test_run_with(run, &Caller::new(), options)
+        let object = self.fds.program(prog)?;
+        /// `BPF_F_TEST_RUN_ON_CPU`.
+        const ON_CPU: u32 = 1;
+        let takes_cpu = match object.kind.prog_type {
+            ProgramType::RawTracepoint | ProgramType::RawTracepointWritable => run.flags & ON_CPU != 0,
+            ProgramType::Tracepoint | ProgramType::Kprobe | ProgramType::PerfEvent => true,
+            _ => false,
+        };
+        if takes_cpu && run.cpu >= self.possible_cpus {
+            let what = format!("virtual CPU {} of {}", run.cpu, self.possible_cpus);
+            return Err(KernelError::new(Errno::ENXIO, what));
+        }
+        object.program.test_run_with(run, &Caller::new(), options)
     }
 
     /// How many objects of a kind live.

@@ -1,7 +1,7 @@
 //! Loading, attaching and running programs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use skep_catalog::{AttachType, MapType, ProgramType};
 use skep_isa::RawInsn;
@@ -141,6 +141,26 @@ fn a_test_run_takes_a_budget() {
     let options = RunOptions { budget: 1000, stop: None };
     let error = kernel.prog_test_run_with(fd, &TestRun::default(), &options).unwrap_err();
     assert!(error.errno == Errno::EFAULT && error.what.contains("budget of 1000"), "{}", error.what);
+}
+
+#[test]
+fn a_flag_stops_the_repetitions_of_a_test_run() {
+    let kernel = kernel();
+    let fd = kernel.prog_load(&program(ProgramType::SocketFilter, returning(0, 0), &[])).unwrap();
+    let stop = AtomicBool::new(true);
+    let run = TestRun { data_in: vec![0; 14], repeat: u32::MAX, ..TestRun::default() };
+    let options = RunOptions { stop: Some(&stop), ..RunOptions::default() };
+    assert_eq!(errno(kernel.prog_test_run_with(fd, &run, &options)), Some(Errno::EINTR));
+}
+
+#[test]
+fn test_runs_on_virtual_cpus_that_do_not_exist_are_refused() {
+    let kernel = kernel();
+    let fd = kernel.prog_load(&program(ProgramType::RawTracepoint, returning(7, 0), &[])).unwrap();
+    let on = |cpu, flags| kernel.prog_test_run(fd, &TestRun { cpu, flags, ..TestRun::default() });
+    assert_eq!(on(1, 1).unwrap().retval, 7);
+    assert_eq!(errno(on(2, 1)), Some(Errno::ENXIO));
+    assert_eq!(errno(on(2, 0)), Some(Errno::EINVAL));
 }
 
 #[test]
