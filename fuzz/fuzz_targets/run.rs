@@ -8,14 +8,13 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use skep_catalog::{MapType, ProgramType, id};
+use skep_catalog::{Helper, MapType, ProgramType, id};
 use skep_isa::RawInsn;
 use skep_kernel::{
     Fd, Kernel, MapCreate, ObjectKind, ProgLoad, RunOptions, TestRun, UserKernel, supported_helpers,
 };
 
-static HELPERS: LazyLock<Vec<i32>> =
-    LazyLock::new(|| supported_helpers().map(|number| number as i32).collect());
+static HELPERS: LazyLock<Vec<u32>> = LazyLock::new(|| supported_helpers().collect());
 
 const PROGRAM_TYPES: [ProgramType; 9] = [
     ProgramType::RawTracepoint,
@@ -82,7 +81,10 @@ impl Input<'_> {
 /// A program being made. `off` of jumps and `imm` of calls are patched when all is known.
 struct Builder<'a, 'b> {
     input: &'a mut Input<'b>,
+    prog_type: ProgramType,
     maps: usize,
+    /// Maps whose value has an address.
+    values: &'a [usize],
     slots: Vec<RawInsn>,
     /// First slots of instructions of the function being made.
     starts: Vec<usize>,
@@ -117,8 +119,10 @@ impl Builder<'_, '_> {
     }
 
     fn map(&mut self, dst: u8) {
-        let index = self.input.below(self.maps + 1) as i32;
-        self.wide(dst, 5, index.min(self.maps as i32 - 1).max(0), 0);
+        let index = self.input.below(self.maps) as i32;
+        if self.maps > 0 {
+            self.wide(dst, 5, index, 0);
+        }
     }
 
     fn function(&mut self, dst: u8) {
@@ -128,7 +132,10 @@ impl Builder<'_, '_> {
     }
 
     fn helper(&mut self, number: u32) {
-        self.push(0x85, 0, 0, 0, number as i32);
+        let helper = Helper::by_id(number);
+        if helper.is_some_and(|helper| helper.allowed_for(self.prog_type, None)) {
+            self.push(0x85, 0, 0, 0, number as i32);
+        }
     }
 
     fn jump(&mut self, opcode: u8, dst: u8, src: u8, imm: i32) {
@@ -222,7 +229,7 @@ impl Builder<'_, '_> {
             22 => self.jump(0xe5, 0, 0, 0),
             23 | 24 => {
                 let number = self.input.pick(&HELPERS);
-                self.push(0x85, 0, 0, 0, number);
+                self.helper(number);
             }
             25 => {
                 let choice = self.input.byte();
@@ -239,9 +246,12 @@ impl Builder<'_, '_> {
                 self.map(dst);
             }
             28 => {
-                let (dst, index, off) =
-                    (self.reg(), self.input.below(self.maps) as i32, i32::from(self.input.byte() % 16));
-                self.wide(dst, 6, index, off);
+                let (dst, choice) = (self.reg(), self.input.below(self.values.len()));
+                let off = i32::from(self.input.byte());
+                if let Some(index) = self.values.get(choice) {
+                    self.wide(dst, 6, *index as i32, 0);
+                    self.push(0x07, dst, 0, 0, off % 72);
+                }
             }
             29 => {
                 let (dst, low, high) = (self.reg(), self.input.number(), self.input.number());
@@ -326,7 +336,7 @@ impl Builder<'_, '_> {
                     self.push(0xbf, 3, 8, 0, 0);
                 }
                 let number = self.input.pick(&HELPERS);
-                self.push(0x85, 0, 0, 0, number);
+                self.helper(number);
             }
             _ => self.push(0x95, 0, 0, 0, 0),
         }
@@ -361,11 +371,18 @@ impl Builder<'_, '_> {
     }
 }
 
-fn make_program(input: &mut Input<'_>, maps: usize) -> Vec<RawInsn> {
+fn make_program(
+    input: &mut Input<'_>,
+    prog_type: ProgramType,
+    maps: usize,
+    values: &[usize],
+) -> Vec<RawInsn> {
     let functions = 1 + input.below(4);
     let mut builder = Builder {
         input,
+        prog_type,
         maps,
+        values,
         slots: Vec::new(),
         starts: Vec::new(),
         jumps: Vec::new(),
@@ -383,7 +400,9 @@ fn make_map(input: &mut Input<'_>) -> MapCreate {
     let (key_size, value_size, max_entries) = match map_type {
         MapType::Ringbuf => (0, 0, 4096),
         MapType::ProgArray => (4, 4, 4),
-        MapType::Array | MapType::PercpuArray => (4, 1 + input.below(64), 1 + input.below(16)),
+        MapType::Array | MapType::PercpuArray => {
+            (4, 1 + input.below(64), 1 + input.below(16) * input.below(2))
+        }
         _ => (1 + input.below(80), 1 + input.below(64), 1 + input.below(16)),
     };
     MapCreate {
@@ -424,6 +443,12 @@ fuzz_target!(|bytes: &[u8]| {
     let seed = input.byte();
     let maps: Vec<Fd> =
         (0..input.below(7)).filter_map(|_| kernel.map_create(&make_map(&mut input)).ok()).collect();
+    let values: Vec<usize> = (0..maps.len())
+        .filter(|index| {
+            let info = kernel.map_info(maps[*index]).unwrap();
+            info.map_type == MapType::Array && info.max_entries == 1
+        })
+        .collect();
     let mut programs = Vec::new();
     for _ in 0..1 + input.below(3) {
         if input.is_empty() {
@@ -432,7 +457,7 @@ fuzz_target!(|bytes: &[u8]| {
         let load = ProgLoad {
             prog_type,
             expected_attach_type: None,
-            insns: make_program(&mut input, maps.len()),
+            insns: make_program(&mut input, prog_type, maps.len(), &values),
             maps: maps.clone(),
             license: "GPL".to_owned(),
             kern_version: 0,
@@ -456,9 +481,11 @@ fuzz_target!(|bytes: &[u8]| {
     if seed & 0x80 != 0 {
         let kernel = &kernel;
         std::thread::scope(|scope| {
-            for program in &programs {
-                scope.spawn(move || test_run(kernel, prog_type, *program, seed));
-            }
+            let run = |program: &Fd| {
+                let program = *program;
+                scope.spawn(move || test_run(kernel, prog_type, program, seed))
+            };
+            let threads: Vec<_> = programs.iter().map(run).collect();
             for map in &maps {
                 // The bpf(2) side at the same time: a walk that deletes what it meets.
                 let mut key = kernel.map_next_key(*map, None).ok();
@@ -468,6 +495,10 @@ fuzz_target!(|bytes: &[u8]| {
                     key = kernel.map_next_key(*map, Some(&at)).ok();
                     let _ = kernel.map_delete(*map, &at);
                 }
+            }
+            // Joined one by one: the scope does not wait for what threads clean up at their end.
+            for thread in threads {
+                thread.join().unwrap();
             }
         });
     }
