@@ -1,6 +1,7 @@
 //! A loaded program: checked in structure, bound to its maps, decoded for the interpreter.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub struct Program {
     flags: u32,
     raw: Box<[RawInsn]>,
     maps: Box<[Arc<dyn Map>]>,
+    /// Which of them the instructions name. What lies beside them in the list, a program may not reach by its address.
+    named: Box<[bool]>,
     lines: Vec<SourceLine>,
     trace: Arc<TraceBuffer>,
     lowered: Lowered,
@@ -65,6 +68,7 @@ pub fn is_gpl_compatible(license: &str) -> bool {
 
 struct Bindings<'a> {
     maps: &'a [Arc<dyn Map>],
+    named: RefCell<Box<[bool]>>,
     prog_type: ProgramType,
     attach: Option<AttachType>,
     gpl: bool,
@@ -72,10 +76,14 @@ struct Bindings<'a> {
 
 impl Bindings<'_> {
     fn map(&self, index: i32) -> Result<&Arc<dyn Map>, String> {
-        usize::try_from(index)
-            .ok()
-            .and_then(|index| self.maps.get(index))
-            .ok_or_else(|| format!("names map {index}, but the load has {} maps", self.maps.len()))
+        let found = usize::try_from(index).ok().and_then(|index| Some((index, self.maps.get(index)?)));
+        let Some((index, map)) = found else {
+            return Err(format!("names map {index}, but the load has {} maps", self.maps.len()));
+        };
+        if let Some(named) = self.named.borrow_mut().get_mut(index) {
+            *named = true;
+        }
+        Ok(map)
     }
 }
 
@@ -109,11 +117,18 @@ impl Program {
         let gpl = is_gpl_compatible(spec.license);
         // The maps do not move any more: programs know them by the address of their handle.
         let maps = spec.maps.into_boxed_slice();
-        let bindings =
-            Bindings { maps: &maps, prog_type: spec.prog_type, attach: spec.expected_attach_type, gpl };
+        let bindings = Bindings {
+            maps: &maps,
+            named: RefCell::new(vec![false; maps.len()].into_boxed_slice()),
+            prog_type: spec.prog_type,
+            attach: spec.expected_attach_type,
+            gpl,
+        };
         let lowered = lower(spec.insns, &bindings)
             .map_err(|refusal| load_error(&refusal, spec.name, spec.insns, &spec.lines))?;
+        let named = bindings.named.into_inner();
         Ok(Program {
+            named,
             prog_type: spec.prog_type,
             expected_attach_type: spec.expected_attach_type,
             name: spec.name.to_owned(),
@@ -190,10 +205,15 @@ impl Program {
         &self.raw
     }
 
-    /// Maps that the instructions name.
+    /// Maps that the instructions may name.
     #[must_use]
     pub fn maps(&self) -> &[Arc<dyn Map>] {
         &self.maps
+    }
+
+    /// Whether the instructions name the map with this index.
+    pub(crate) fn names(&self, map: usize) -> bool {
+        self.named.get(map).is_some_and(|named| *named)
     }
 
     /// The source line that the instruction at a slot comes from, if the program carries line information.

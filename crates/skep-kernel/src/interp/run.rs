@@ -326,11 +326,13 @@ impl<'r, 'c> Run<'r, 'c> {
     pub(crate) fn map(&self, helper: &'static str, arg: u8, addr: u64) -> Step<&'r Arc<dyn Map>> {
         // SAFETY: as in `program`. A program that a tail call led to lives until the run ends, and nothing that helpers do with
         // a map outlives the run.
-        let maps = unsafe { &*self.program }.maps();
+        let program = unsafe { &*self.program };
+        let maps = program.maps();
         let offset = addr.wrapping_sub(maps.as_ptr() as u64);
         let size = size_of::<Arc<dyn Map>>() as u64;
-        match maps.get((offset / size) as usize) {
-            Some(map) if offset.is_multiple_of(size) => Ok(map),
+        let index = (offset / size) as usize;
+        match maps.get(index) {
+            Some(map) if offset.is_multiple_of(size) && program.names(index) => Ok(map),
             _ => Err(argument(helper, arg, format!("{addr:#x} is not the address of a map"))),
         }
     }

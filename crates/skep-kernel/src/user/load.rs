@@ -257,15 +257,22 @@ fn check_records(
 fn source_lines(info: &ProgBtf, object: &BtfObject) -> Vec<SourceLine> {
     let mut room = MAX_LINE_TEXT;
     SourceLine::parse(&info.line_info, info.line_info_rec_size as usize, |offset| {
-        let text = object.btf.str(offset).unwrap_or_default();
-        match room.checked_sub(text.len()) {
-            Some(left) => {
-                room = left;
-                text.to_owned()
-            }
-            None => String::new(),
-        }
+        within(&mut room, object.btf.str(offset).unwrap_or_default())
     })
+}
+
+/// A copy of `text` as long as there is room; empty from then on.
+fn within(room: &mut usize, text: &str) -> String {
+    match room.checked_sub(text.len()) {
+        Some(left) => {
+            *room = left;
+            text.to_owned()
+        }
+        None => {
+            *room = 0;
+            String::new()
+        }
+    }
 }
 
 /// Slots that name a map by index, with the index.
@@ -339,6 +346,13 @@ mod tests {
 
     fn slots(text: &[(u8, u8, u8, i32)]) -> Vec<RawInsn> {
         text.iter().map(|&(opcode, dst, src, imm)| RawInsn { opcode, dst, src, off: 0, imm }).collect()
+    }
+
+    #[test]
+    fn text_ends_where_the_room_ends() {
+        let mut room = 10;
+        let texts = ["abcdef", "abcd", "a", ""].map(|text| within(&mut room, text));
+        assert_eq!(texts, ["abcdef", "abcd", "", ""]);
     }
 
     /// Tags that Linux 6.18 gave.
