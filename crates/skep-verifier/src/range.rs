@@ -10,7 +10,7 @@ use crate::tnum::{Tnum, low_bits, sign_extend};
 pub struct Empty;
 
 /// All numbers of `bits` bits that lie in both ranges. Neither range is empty, and both lie within the width.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) bits: u32,
     pub(crate) umin: u64,
@@ -21,22 +21,26 @@ pub(crate) struct Range {
 
 impl Range {
     /// All numbers of this width (2 to 64 bits).
+    #[inline]
     pub(crate) const fn full(bits: u32) -> Range {
         let smax = (low_bits(bits) >> 1) as i64;
         Range { bits, umin: 0, umax: low_bits(bits), smin: -smax - 1, smax }
     }
 
     /// This unsigned range, any sign.
+    #[inline]
     pub(crate) const fn unsigned(bits: u32, umin: u64, umax: u64) -> Range {
         Range { umin, umax, ..Range::full(bits) }
     }
 
     /// This signed range.
+    #[inline]
     pub(crate) const fn signed(bits: u32, smin: i64, smax: i64) -> Range {
         Range { smin, smax, ..Range::full(bits) }
     }
 
     /// What the known bits say.
+    #[inline]
     pub(crate) const fn of_bits(bits: u32, known: Tnum) -> Range {
         let sign = 1 << (bits - 1);
         let sign_unknown = known.mask() & sign;
@@ -59,6 +63,7 @@ impl Range {
     }
 
     /// Numbers in both.
+    #[inline]
     pub(crate) fn intersect(self, other: Range) -> Result<Range, Empty> {
         let range = Range {
             bits: self.bits,
@@ -74,27 +79,42 @@ impl Range {
     ///
     /// On the circle of numbers each range is one arc, and either may run across the line where the sign changes. In each half of
     /// the circle, though, both orders are the same, so there the arcs are simply cut with each other.
+    #[inline]
     pub(crate) fn exchange(self) -> Result<Range, Empty> {
+        if (self.smin < 0) == (self.smax < 0) {
+            let umin = self.umin.max(self.unsigned_of(self.smin));
+            let umax = self.umax.min(self.unsigned_of(self.smax));
+            return if umin > umax { Err(Empty) } else { Ok(self.with_ends((umin, umax), (umin, umax))) };
+        }
         let cut = |from: u64, to: u64| {
             let (from, to) = (self.umin.max(from), self.umax.min(to));
             (from <= to).then_some((from, to))
         };
-        let positive = if self.smax >= 0 { cut(self.smin.max(0) as u64, self.smax as u64) } else { None };
-        let negative = if self.smin < 0 {
-            cut(self.unsigned_of(self.smin), self.unsigned_of(self.smax.min(-1)))
-        } else {
-            None
-        };
-        let (umin, umax, smin, smax) = match (positive, negative) {
-            (Some((from, to)), None) | (None, Some((from, to))) => (from, to, from, to),
-            (Some(positive), Some(negative)) => (positive.0, negative.1, negative.0, positive.1),
-            (None, None) => return Err(Empty),
-        };
-        Ok(Range { umin, umax, smin: self.signed_of(smin), smax: self.signed_of(smax), ..self })
+        let positive = cut(0, self.smax as u64);
+        let negative = cut(self.unsigned_of(self.smin), low_bits(self.bits));
+        match (positive, negative) {
+            (Some(half), None) | (None, Some(half)) => Ok(self.with_ends(half, half)),
+            (Some(positive), Some(negative)) => {
+                Ok(self.with_ends((positive.0, negative.1), (negative.0, positive.1)))
+            }
+            (None, None) => Err(Empty),
+        }
+    }
+
+    /// With these ranges, both given as unsigned numbers.
+    const fn with_ends(self, unsigned: (u64, u64), signed: (u64, u64)) -> Range {
+        Range {
+            bits: self.bits,
+            umin: unsigned.0,
+            umax: unsigned.1,
+            smin: self.signed_of(signed.0),
+            smax: self.signed_of(signed.1),
+        }
     }
 
     /// What is known of the low `bits` bits: where all numbers of a range agree above them, or count once over a border between
     /// two blocks of such numbers.
+    #[inline]
     pub(crate) fn low(self, bits: u32) -> Result<Range, Empty> {
         let half = Range::full(bits);
         let of_range = |from: u64, to: u64| {

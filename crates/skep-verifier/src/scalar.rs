@@ -258,8 +258,12 @@ impl<const BITS: u32> ScalarOf<BITS> {
         let start = self.ranges_from_bits()?;
         let (mut full, mut low) = (start.full(), start.low());
         for _ in 0..3 {
+            let before = (full, low);
             low = low.intersect(full.low(Self::HALF)?)?.exchange()?;
             full = Self::full_from_low(full.exchange()?, low)?;
+            if before == (full, low) {
+                break;
+            }
         }
         let bits = start.bits.intersect(Tnum::range(full.umin, full.umax)).ok_or(Empty)?;
         let low_bits = bits.truncate(Self::HALF).intersect(Tnum::range(low.umin, low.umax)).ok_or(Empty)?;
@@ -275,13 +279,18 @@ impl<const BITS: u32> ScalarOf<BITS> {
     /// Ranges no wider than the bits allow. A number of which only one value has these bits and lies in the range is that value; when
     /// that is the greatest with these bits, and the range has no other, Linux leaves it to the next time that bits are learned from
     /// the range, and so does this.
+    #[inline]
     fn ranges_from_bits(self) -> Result<Self, Empty> {
         let full = self.full().intersect(Range::of_bits(BITS, self.bits))?;
         let low = self.low().intersect(Range::of_bits(Self::HALF, self.bits.truncate(Self::HALF)))?;
+        let synced = Self::assemble(self.bits, full, low);
+        if full.umin < full.umax && self.bits.contains(full.umin) && self.bits.contains(full.umax) {
+            return Ok(synced);
+        }
         let least = self.bits.next(full.umin).filter(|&least| least <= full.umax).ok_or(Empty)?;
         let another = least < full.umax && self.bits.next(least + 1).is_some_and(|next| next <= full.umax);
         if another || full.umin == self.bits.max() && !self.bits.is_const() {
-            return Ok(Self::assemble(self.bits, full, low));
+            return Ok(synced);
         }
         if self.contains(least) { Ok(Self::constant(least)) } else { Err(Empty) }
     }
@@ -289,6 +298,7 @@ impl<const BITS: u32> ScalarOf<BITS> {
     /// The ends of a range of the whole cannot have a low half outside of the low half's range. And a number that is at most as negative
     /// as a sign-extended low half can be is not negative at all if the low half is not: it is the low half. Linux then takes the low
     /// half's range as it is, although the whole's may be narrower; so does this.
+    #[inline]
     fn full_from_low(full: Range, low: Range) -> Result<Range, Empty> {
         let high = !low_bits(Self::HALF);
         let full = full.intersect(Range {
