@@ -68,6 +68,8 @@ fn always<const BITS: u32>(fact: Fact, width: Width, a: &ScalarOf<BITS>, b: &Sca
         Fact::SignedLess if ra.smin >= rb.smax => Some(false),
         Fact::SignedLessOrEqual if ra.smax <= rb.smin => Some(true),
         Fact::SignedLessOrEqual if ra.smin > rb.smax => Some(false),
+        // As on Linux 6.18, two unknown numbers are not compared bit by bit.
+        Fact::CommonBit | Fact::NoCommonBit if !ta.is_const() && !tb.is_const() => None,
         Fact::CommonBit if ta.value() & tb.value() != 0 => Some(true),
         Fact::CommonBit if ta.max() & tb.max() == 0 => Some(false),
         Fact::NoCommonBit if ta.max() & tb.max() == 0 => Some(true),

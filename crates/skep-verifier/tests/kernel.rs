@@ -89,9 +89,10 @@ fn program(random: &mut Random) -> String {
 /// A slot, and whether it jumped from there.
 type Place = (usize, bool);
 
-/// What skep computes after each slot on the path that never jumps, for as long as it is the path, and where it could leave it.
-fn computed(insns: &[(usize, Insn)]) -> BTreeMap<Place, [Scalar; 11]> {
-    let mut states = BTreeMap::new();
+/// What skep computes after each slot on the path that never jumps, for as long as it is the path, and where it could leave it. And of
+/// each jump on this path, whether it can go both ways.
+fn computed(insns: &[(usize, Insn)]) -> (BTreeMap<Place, [Scalar; 11]>, BTreeMap<usize, bool>) {
+    let (mut states, mut open) = (BTreeMap::new(), BTreeMap::new());
     let mut regs = [Scalar::unknown(); 11];
     for &(pc, insn) in insns {
         let value = |operand: Operand, regs: &[Scalar; 11]| match operand {
@@ -114,7 +115,9 @@ fn computed(insns: &[(usize, Insn)]) -> BTreeMap<Place, [Scalar; 11]> {
             Insn::Swap { kind, size, dst } => regs[dst.index()] = regs[dst.index()].swap(kind, size),
             Insn::JumpIf { width, op, dst, src, .. } => {
                 let (mut a, mut b) = (regs[dst.index()], value(src, &regs));
-                match branch_taken(op, width, &a, &b) {
+                let predicted = branch_taken(op, width, &a, &b);
+                open.insert(pc, predicted.is_none());
+                match predicted {
                     Some(true) => break,
                     Some(false) => {}
                     None => {
@@ -141,7 +144,7 @@ fn computed(insns: &[(usize, Insn)]) -> BTreeMap<Place, [Scalar; 11]> {
         }
         states.insert((pc, false), regs);
     }
-    states
+    (states, open)
 }
 
 /// Linux walks `and` and `or` of such a number with a constant twice, once for each value.
@@ -236,7 +239,7 @@ fn linux_computes_the_same_scalars() {
     let programs: usize = std::env::var("SKEP_PROGRAMS").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
     let seed = std::env::var("SKEP_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(0x5ee0_0bee);
     let mut random = Random(seed);
-    let (mut compared, mut at_jumps, mut differences) = (0, 0, Vec::new());
+    let (mut compared, mut at_jumps, mut decisions, mut differences) = (0, 0, 0, Vec::new());
     for _ in 0..programs {
         let text = program(&mut random);
         let slots = asm::assemble(&text, &asm::Options::default()).unwrap().insns().unwrap();
@@ -248,7 +251,7 @@ fn linux_computes_the_same_scalars() {
                 return;
             }
         };
-        let ours = computed(&insns);
+        let (ours, open) = computed(&insns);
         let mut wrong = usize::MAX;
         for (place, reg, theirs) in printed(&log) {
             let Some(regs) = ours.get(&place) else { continue };
@@ -271,9 +274,18 @@ fn linux_computes_the_same_scalars() {
                 ));
             }
         }
+        // Linux goes back to every jump that it could not decide.
+        for (pc, ours) in open.into_iter().filter(|&(pc, _)| pc < wrong) {
+            decisions += 1;
+            let theirs = log.contains(&format!("\nfrom {pc} to "));
+            if ours != theirs {
+                let insn = text.lines().nth(pc).unwrap_or("?");
+                differences.push(format!("{pc}: {insn}: open for skep: {ours}, for Linux: {theirs}\n{log}"));
+            }
+        }
     }
     println!(
-        "{compared} scalars compared, {at_jumps} of them where a jump is taken; {} differ",
+        "{compared} scalars compared, {at_jumps} of them where a jump is taken, and {decisions} decisions; {} differ",
         differences.len()
     );
     assert!(compared > programs * 5, "only {compared} scalars were found in the logs");
