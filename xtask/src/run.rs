@@ -63,7 +63,7 @@ fn install_tools() {
     }
 }
 
-/// Formatting and lints.
+/// Formatting, lints and documentation.
 pub(crate) fn lint() -> Result {
     run(command("cargo").args(["fmt", "--all", "--check"]))?;
     run(command("cargo").args([
@@ -74,7 +74,11 @@ pub(crate) fn lint() -> Result {
         "--",
         "-D",
         "warnings",
-    ]))
+    ]))?;
+    let mut doc = command("cargo");
+    doc.args(["doc", "--quiet", "--workspace", "--no-deps", "--all-features"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    run(&mut doc)
 }
 
 /// Benchmarks, in a release build.
