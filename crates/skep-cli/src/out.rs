@@ -1,5 +1,6 @@
 //! What people see: errors, notes, tables, colours.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -98,11 +99,21 @@ pub(crate) fn println(text: impl fmt::Display) -> Result<()> {
     print(format_args!("{text}\n"))
 }
 
+/// Text that does nothing to a terminal but show itself: names in files and what programs print are not to be trusted with
+/// more. Line ends and tabs stay.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| matches!(c, '\t' | '\n') || !c.is_control();
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    text.chars().map(|c| if harmless(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
+}
+
 /// Prints why a command ended, and gives the exit status that says so.
 pub(crate) fn error(failure: &Failure) -> ExitCode {
-    anstream::eprintln!("{ERROR}error{ERROR:#}: {}", failure.headline);
+    anstream::eprintln!("{ERROR}error{ERROR:#}: {}", printable(&failure.headline));
     for line in failure.detail.lines() {
-        anstream::eprintln!("  {line}");
+        anstream::eprintln!("  {}", printable(line));
     }
     if let Some(help) = &failure.help {
         anstream::eprintln!("{HELP}help{HELP:#}: {help}");
@@ -112,7 +123,7 @@ pub(crate) fn error(failure: &Failure) -> ExitCode {
 
 /// Prints something worth knowing that ends nothing.
 pub(crate) fn note(text: impl fmt::Display) {
-    anstream::eprintln!("{NOTE}note{NOTE:#}: {text}");
+    anstream::eprintln!("{NOTE}note{NOTE:#}: {}", printable(&text.to_string()));
 }
 
 /// Rows under a headline, in aligned columns, indented by two. Columns of numbers are aligned to the right.
@@ -120,7 +131,7 @@ pub(crate) fn table(columns: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::TableStyle::new()).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(columns.iter().map(|column| column.to_uppercase()));
-    table.add_rows(rows);
+    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| printable(cell))));
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if index == 0 { 2 } else { 0 }, 2));
         let number = |row: &Vec<String>| row.get(index).is_none_or(|cell| cell.parse::<f64>().is_ok());

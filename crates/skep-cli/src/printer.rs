@@ -1,6 +1,5 @@
 //! What `skep run` prints while programs run and when they have ended.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -13,7 +12,7 @@ use skep::{Event, Loaded, LoadedMap, Object};
 use crate::cli::RunArgs;
 use crate::elements::{self, Row};
 use crate::json;
-use crate::out::{self, BOLD, DIM, Failure, NAME, Result, note, table};
+use crate::out::{self, BOLD, DIM, Failure, NAME, Result, note, printable, table};
 
 /// Prints what comes, from several threads, a line at a time.
 pub(crate) struct Printer {
@@ -87,8 +86,14 @@ impl Printer {
                     (true, None) => {
                         self.line(json!({ "type": "record", "map": name, "bytes": json::bytes(data) }));
                     }
-                    (false, Some(value)) => self.line(format!("{NAME}{name}{NAME:#}  {value}")),
-                    (false, None) => self.line(format!("{NAME}{name}{NAME:#}  {DIM}{}{DIM:#}", spaced(data))),
+                    (false, Some(value)) => self.line(format!(
+                        "{NAME}{}{NAME:#}  {}",
+                        printable(name),
+                        printable(&value.to_string())
+                    )),
+                    (false, None) => {
+                        self.line(format!("{NAME}{}{NAME:#}  {DIM}{}{DIM:#}", printable(name), spaced(data)));
+                    }
                 }
             }
         }
@@ -121,7 +126,11 @@ impl Printer {
             return self.line(json!({ "type": "map", "map": name, "entries": entries }));
         }
         let of = map.def.max_entries;
-        self.line(format!("\n{BOLD}{name}{BOLD:#}  {DIM}{} of {of} elements{DIM:#}", entries.len()));
+        self.line(format!(
+            "\n{BOLD}{}{BOLD:#}  {DIM}{} of {of} elements{DIM:#}",
+            printable(name),
+            entries.len()
+        ));
         if !rows.is_empty() {
             let (columns, cells) = elements::tabulate(&rows);
             self.line(table(&columns.iter().map(String::as_str).collect::<Vec<_>>(), &cells));
@@ -143,15 +152,6 @@ impl Printer {
 fn no_map(object: &Object, name: &str) -> Failure {
     let known = object.maps.iter().map(|map| map.name.clone()).collect::<Vec<_>>().join(", ");
     skep::Error::NoSuch { what: "map", name: name.to_owned(), known }.into()
-}
-
-/// A line that does nothing to a terminal but show itself: programs and process names are not to be trusted with more.
-fn printable(line: &str) -> Cow<'_, str> {
-    let harmless = |c: char| c == '\t' || !c.is_control();
-    if line.chars().all(harmless) {
-        return Cow::Borrowed(line);
-    }
-    line.chars().map(|c| if harmless(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
 }
 
 /// Bytes in groups, as people read them.

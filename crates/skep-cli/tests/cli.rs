@@ -493,3 +493,21 @@ fn disasm_prints_what_llvm_objdump_prints() {
         }
     }
 }
+
+/// Names in files are shown, and do nothing else to a terminal.
+#[test]
+fn names_with_control_characters_are_escaped() {
+    let folder = std::env::temp_dir().join(format!("skep-control-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (text, object) = (folder.join("bell.s"), folder.join("bell.o"));
+    std::fs::write(&text, "0 <ring\x1b[2Jbell>:\nexit\n").unwrap();
+    let skep = |args: &[&OsStr]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_skep")).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    skep(&["asm".as_ref(), "-f".as_ref(), "elf".as_ref(), "-o".as_ref(), object.as_ref(), text.as_ref()]);
+    let listing = skep(&["--color".as_ref(), "always".as_ref(), "disasm".as_ref(), object.as_ref()]);
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(listing.contains(r"<ring\u{1b}[2Jbell>:") && !listing.contains('\x1b'), "{listing:?}");
+}

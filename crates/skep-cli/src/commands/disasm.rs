@@ -10,7 +10,7 @@ use skep::object::{CodeSection, Object};
 use crate::cli::{ByteOrder, Cpu, DisasmArgs};
 use crate::commands::read;
 use crate::json;
-use crate::out::{self, Failure, Result};
+use crate::out::{self, Failure, Result, printable};
 
 /// First bytes of every ELF file.
 const ELF_MAGIC: &[u8] = b"\x7fELF";
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &DisasmArgs) -> Result<ExitCode> {
         if let Some(object) = &object {
             listing.notes = source_notes(object, section);
         }
-        out::print(format_args!("\nDisassembly of section {}:\n\n{listing}", section.name))?;
+        out::print(printable(&format!("\nDisassembly of section {}:\n\n{listing}", section.name)))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use skep::object::{
 };
 
 use crate::json;
-use crate::out::{self, BOLD, DIM, NAME, Result, note, table};
+use crate::out::{self, BOLD, DIM, NAME, Result, note, printable, table};
 
 pub(crate) fn show(path: &Path, as_json: bool) -> Result<ExitCode> {
     let object = skep::open(path)?;
@@ -35,7 +35,7 @@ fn text(object: &Object) -> String {
     let _ = writeln!(
         text,
         "{BOLD}{}{BOLD:#}  {DIM}{endian} endian, license {license}, {btf}{DIM:#}",
-        object.file
+        printable(&object.file)
     );
     let mut section = |title: &str, columns: &[&str], rows: Vec<Vec<String>>| {
         if !rows.is_empty() {
